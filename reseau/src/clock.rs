@@ -1,0 +1,34 @@
+//! The only source of time: the real clock, or a simulated world's.
+//!
+//! A simulated loop sets its world's time on the thread that runs it; everybody else reads the
+//! monotonic clock. Nothing else in the crate may ask what time it is (`clippy.toml` checks).
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static VIRTUAL: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The present, as this thread's world has it.
+#[must_use]
+pub fn now() -> Instant {
+    VIRTUAL.try_with(Cell::get).ok().flatten().unwrap_or_else(real)
+}
+
+/// Sets this thread's virtual time, or gives it back to the real clock. Returns what was set.
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
+pub(crate) fn set_virtual(at: Option<Instant>) -> Option<Instant> {
+    VIRTUAL.with(|cell| cell.replace(at))
+}
+
+/// The monotonic clock, whatever this thread's world says.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn real() -> Instant {
+    Instant::now()
+}
+
+/// A point so far away that it means "never": for spans that overflow the clock.
+pub(crate) fn after(span: Duration) -> Instant {
+    let now = now();
+    now.checked_add(span).unwrap_or_else(|| now + Duration::from_secs(60 * 60 * 24 * 365 * 30))
+}
