@@ -3,7 +3,14 @@ pub mod addr;
 pub mod clock;
 mod error;
 mod sys;
-pub mod blocking;
+mod pool;
+#[cfg(feature = "async")]
+mod sync;
+#[cfg(feature = "async")]
+mod driver;
 
 pub use addr::{Addr, Endpoint, UnixAddr};
 pub use error::Error;
+pub use pool::Chunk;
+#[cfg(feature = "async")]
+pub use driver::{probe, DriverReport, Kind, Tried};

@@ -1,0 +1,347 @@
+//! What people write to say where: text in, text out.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
+use std::{fmt, io};
+
+use super::draft::{Draft, EndpointError, EndpointPart};
+use super::{Addr, UnixAddr};
+
+/// A place to connect to or to listen at, as text: it parses and prints.
+///
+/// | text | meaning |
+/// |---|---|
+/// | `127.0.0.1:80`, `[::1]:80` | an IP address and a port |
+/// | `[fe80::1%eth0]:80`, `[fe80::1%3]:80` | with the zone (interface) by name or by number |
+/// | `example.com:80` | a name, for a resolver, and a port |
+/// | `:80` | no host: to listen on loopback only, to connect to this machine |
+/// | `unix:/run/echo.sock` | a Unix-domain socket, by its path |
+/// | `unix:@echo` | a Unix-domain socket, by its abstract name (Linux) |
+///
+/// In a path or an abstract name, `%41` stands for a byte and `%25` for the percent sign. What an
+/// endpoint prints parses to an equal endpoint.
+///
+/// ```
+/// use reseau::Endpoint;
+/// let endpoint: Endpoint = "[::1%lo]:80".parse()?;
+/// assert_eq!(endpoint.port(), Some(80));
+/// assert_eq!(endpoint.to_string(), "[::1%lo]:80");
+///
+/// let error = "[::1]:99999".parse::<Endpoint>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     r#"endpoint "[::1]:99999": port "99999" at column 7 is larger than 65535"#
+/// );
+/// # Ok::<(), reseau::addr::EndpointError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Place);
+
+/// What an endpoint says. Private, so that there will be room for more.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    Port { host: Option<Host>, port: u16 },
+    Unix(UnixAddr),
+}
+
+/// The part of an [`Endpoint`] before the port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Host {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address, and the text of its zone: an interface's name or number.
+    V6(Ipv6Addr, Option<Box<str>>),
+    /// A name, for a resolver.
+    Name(Box<str>),
+}
+
+impl Endpoint {
+    /// The part before the port. None for `:80` and for Unix-domain sockets.
+    #[must_use]
+    pub fn host(&self) -> Option<&Host> {
+        match &self.0 {
+            Place::Port { host, .. } => host.as_ref(),
+            Place::Unix(_) => None,
+        }
+    }
+
+    /// The port. None for Unix-domain sockets.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match &self.0 {
+            Place::Port { port, .. } => Some(*port),
+            Place::Unix(_) => None,
+        }
+    }
+
+    /// The address of a Unix-domain socket, if this is one.
+    #[must_use]
+    pub fn unix(&self) -> Option<&UnixAddr> {
+        match &self.0 {
+            Place::Unix(addr) => Some(addr),
+            Place::Port { .. } => None,
+        }
+    }
+
+    /// For an endpoint without a host, such as `:80`: the addresses that it means, best first.
+    ///
+    /// Whoever listens without saying where, listens to this machine only.
+    ///
+    /// ```
+    /// let endpoint: reseau::Endpoint = ":80".parse()?;
+    /// let addrs = endpoint.loopback_addrs().unwrap();
+    /// assert_eq!(addrs.map(|addr| addr.to_string()), ["127.0.0.1:80", "[::1]:80"]);
+    /// # Ok::<(), reseau::addr::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn loopback_addrs(&self) -> Option<[SocketAddr; 2]> {
+        match self.0 {
+            Place::Port { host: None, port } => Some([
+                SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+                SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            ]),
+            _ => None,
+        }
+    }
+
+    /// The address, if the text says it whole.
+    ///
+    /// # Errors
+    /// `InvalidInput` without a host ([`loopback_addrs`](Self::loopback_addrs) has the answer),
+    /// `Unsupported` for a name, which needs a resolver, and for a zone that is not a number
+    /// ([`to_addr_with`](Self::to_addr_with) takes a function that knows zones).
+    pub fn to_addr(&self) -> io::Result<Addr> {
+        self.to_addr_with(|zone| {
+            let why = format!("{self}: the index of zone {zone:?} is not known here");
+            Err(io::Error::new(io::ErrorKind::Unsupported, why))
+        })
+    }
+
+    /// The address, if the text says it whole; `index_of` turns the name of a zone (an interface)
+    /// into its index.
+    ///
+    /// # Errors
+    /// As [`to_addr`](Self::to_addr), and those of `index_of`.
+    pub fn to_addr_with(&self, index_of: impl FnOnce(&str) -> io::Result<u32>) -> io::Result<Addr> {
+        let (host, port) = match &self.0 {
+            Place::Unix(addr) => return Ok(Addr::Unix(addr.clone())),
+            Place::Port { host, port } => (host, *port),
+        };
+        let refuse = |kind, why| Err(io::Error::new(kind, format!("{self}: {why}")));
+        match host {
+            Some(Host::V4(ip)) => Ok(Addr::Inet((*ip, port).into())),
+            Some(Host::V6(ip, zone)) => {
+                let index = match zone.as_deref() {
+                    None => 0,
+                    Some(zone) => zone.parse().or_else(|_| index_of(zone))?,
+                };
+                Ok(Addr::Inet(SocketAddrV6::new(*ip, port, 0, index).into()))
+            }
+            Some(Host::Name(_)) => refuse(io::ErrorKind::Unsupported, "a name needs a resolver"),
+            None => refuse(io::ErrorKind::InvalidInput, "there is no host"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        Draft(text).place().map(Self)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Port { host: Some(host), port } => write!(f, "{host}:{port}"),
+            Place::Port { host: None, port } => write!(f, ":{port}"),
+            Place::Unix(addr) => addr.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(ip) => ip.fmt(f),
+            Self::V6(ip, None) => write!(f, "[{ip}]"),
+            Self::V6(ip, Some(zone)) => write!(f, "[{ip}%{zone}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+/// An IPv6 address keeps its scope as a zone and loses its flow information, which has no text.
+impl From<SocketAddr> for Endpoint {
+    fn from(addr: SocketAddr) -> Self {
+        let host = match addr.ip() {
+            IpAddr::V4(ip) => Host::V4(ip),
+            IpAddr::V6(ip) => {
+                let scope = if let SocketAddr::V6(v6) = addr { v6.scope_id() } else { 0 };
+                Host::V6(ip, (scope != 0).then(|| scope.to_string().into()))
+            }
+        };
+        Self(Place::Port { host: Some(host), port: addr.port() })
+    }
+}
+
+/// Fails for the unnamed address alone: it has no text, and nobody can be found there.
+impl TryFrom<UnixAddr> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(addr: UnixAddr) -> Result<Self, EndpointError> {
+        if addr.is_unnamed() {
+            return Err(Draft("unix:").fail(EndpointPart::Path, 5, "", "is missing"));
+        }
+        Ok(Self(Place::Unix(addr)))
+    }
+}
+
+/// Fails for an unnamed Unix-domain address alone.
+impl TryFrom<Addr> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(addr: Addr) -> Result<Self, EndpointError> {
+        match addr {
+            Addr::Inet(addr) => Ok(addr.into()),
+            Addr::Unix(addr) => addr.try_into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Endpoint {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_form_parses_and_prints_as_written() {
+        for text in [
+            "127.0.0.1:80",
+            "[::1]:80",
+            "[::1%lo]:80",
+            "[fe80::1%3]:80",
+            "[::ffff:192.0.2.1]:0",
+            ":80",
+            "example.com:80",
+            "example.com.:80",
+            "_srv.x-1:65535",
+            "localhost:0",
+            "unix:/run/x",
+            "unix:relative path",
+            "unix:%40x",
+            "unix:/a%25b%0A",
+        ] {
+            assert_eq!(parse(text).to_string(), text);
+        }
+        assert_eq!(parse("[0:0::1]:080").to_string(), "[::1]:80");
+        assert_eq!(format!("{:?}", parse(":1")), "Endpoint(:1)");
+    }
+
+    #[test]
+    fn parts_can_be_asked_for() {
+        let v4 = parse("127.0.0.1:80");
+        assert_eq!(v4.host(), Some(&Host::V4(Ipv4Addr::LOCALHOST)));
+        assert_eq!((v4.port(), v4.unix(), v4.loopback_addrs()), (Some(80), None, None));
+        let v6 = parse("[::1%lo]:80");
+        assert_eq!(v6.host(), Some(&Host::V6(Ipv6Addr::LOCALHOST, Some("lo".into()))));
+        assert_eq!(parse("a.b:80").host(), Some(&Host::Name("a.b".into())));
+        let any = parse(":80");
+        assert_eq!((any.host(), any.port()), (None, Some(80)));
+        assert!(any.loopback_addrs().unwrap().iter().all(|addr| addr.ip().is_loopback()));
+        let unix = parse("unix:/x%0a");
+        assert_eq!(unix.unix().unwrap(), &UnixAddr::from_pathname("/x\n").unwrap());
+        assert_eq!((unix.host(), unix.port(), unix.loopback_addrs()), (None, None, None));
+    }
+
+    #[test]
+    fn literals_become_addresses() {
+        let addr = |text| parse(text).to_addr();
+        assert_eq!(addr("127.0.0.1:80").unwrap().to_string(), "127.0.0.1:80");
+        assert_eq!(addr("[fe80::1%3]:80").unwrap().to_string(), "[fe80::1%3]:80");
+        assert_eq!(addr("unix:/x").unwrap().to_string(), "unix:/x");
+        for (text, kind) in [
+            (":80", io::ErrorKind::InvalidInput),
+            ("localhost:80", io::ErrorKind::Unsupported),
+            ("[::1%lo]:80", io::ErrorKind::Unsupported),
+        ] {
+            let error = addr(text).unwrap_err();
+            assert_eq!(error.kind(), kind, "{text}");
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
+        let zoned = parse("[::1%lo]:80").to_addr_with(|zone| {
+            assert_eq!(zone, "lo");
+            Ok(7)
+        });
+        assert_eq!(zoned.unwrap().to_string(), "[::1%7]:80");
+        let error = parse("[::1%lo]:80").to_addr_with(|_| Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn addresses_become_endpoints() {
+        let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 5, 3));
+        assert_eq!(Endpoint::from(v6).to_string(), "[::1%3]:80");
+        let v4 = SocketAddr::from(([192, 0, 2, 1], 80));
+        assert_eq!(Endpoint::from(v4).to_addr().unwrap(), Addr::Inet(v4));
+        let error = Endpoint::try_from(Addr::Unix(UnixAddr::unnamed())).unwrap_err();
+        assert_eq!((error.part(), error.column()), (EndpointPart::Path, 6));
+    }
+
+    fn same_again(endpoint: &Endpoint) {
+        let text = endpoint.to_string();
+        assert_eq!(&parse(&text), endpoint, "{text:?}");
+        assert!(!text.contains(char::is_control), "{text:?} is not one line");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn socket_addresses_survive(addr: SocketAddr) {
+            let endpoint = Endpoint::from(addr);
+            same_again(&endpoint);
+            let Addr::Inet(back) = endpoint.to_addr().unwrap() else { unreachable!() };
+            prop_assert_eq!((back.ip(), back.port()), (addr.ip(), addr.port()));
+            if let (SocketAddr::V6(back), SocketAddr::V6(addr)) = (back, addr) {
+                prop_assert_eq!(back.scope_id(), addr.scope_id());
+            }
+        }
+
+        #[test]
+        fn unix_addresses_survive(bytes in prop::collection::vec(any::<u8>(), 1..104)) {
+            let path = String::from_utf8_lossy(&bytes).into_owned();
+            #[cfg(unix)]
+            let path: std::ffi::OsString =
+                if bytes[0] % 2 == 0 { path.into() } else {
+                    std::os::unix::ffi::OsStringExt::from_vec(bytes.clone())
+                };
+            let addrs = [UnixAddr::from_pathname(path), UnixAddr::from_abstract_name(&bytes)];
+            for addr in addrs.into_iter().flatten() {
+                let endpoint = Endpoint::try_from(addr.clone()).unwrap();
+                same_again(&endpoint);
+                prop_assert_eq!(endpoint.to_addr().unwrap(), Addr::Unix(addr));
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Sockets for programs that wait: one thread, one call, no loop and no driver.
+//!
+//! The types have the names, the calls and the meaning of [`std::net`] and (in [`unix`]) of
+//! `std::os::unix::net`, so that a program moves here by changing its `use` lines:
+//!
+//! ```
+//! use reseau::blocking::{TcpListener, TcpStream}; // was: use std::net::{TcpListener, TcpStream};
+//! use std::io::{Read, Write};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let mut client = TcpStream::connect(listener.local_addr()?)?;
+//! let (mut server, peer) = listener.accept()?;
+//! client.write_all(b"hello")?;
+//! let mut bytes = [0; 5];
+//! server.read_exact(&mut bytes)?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Beside what std has:
+//! - **absolute deadlines** (`set_deadlines`): however many reads a message takes, it is late at
+//!   one point in time;
+//! - **errors that explain**: those of `connect` and `bind` hold a [`reseau::Error`](crate::Error)
+//!   with the addresses and what to do. They keep their [`kind`](std::io::Error::kind); the
+//!   system's number is [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`;
+//! - `finish` (half-close), `abort` (reset), `with_backlog`, `linger`;
+//! - sockets that never raise SIGPIPE, also in programs whose `main` is not Rust's.
+//!
+//! What differs: the backlog of a listener is 511 (std: 128).
+mod calls;
+mod deadline;
+mod handle;
+mod tcp;
+pub mod unix;
+
+pub use std::net::{
+    AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
+    ToSocketAddrs,
+};
+pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
+pub use unix::{UnixListener, UnixStream};

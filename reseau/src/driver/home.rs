@@ -1,0 +1,220 @@
+//! A loop as other threads know it: `Send + Sync`, outliving the loop itself.
+//!
+//! The inbox carries *kicks*, not commands. A foreign thread changes a lane under the lane's lock
+//! and then kicks the socket; the home looks at a kicked socket and makes the kernel agree with its
+//! lanes. A kick names a shared record, so it is never stale, and two kicks are one.
+use super::alarm::Alarm;
+use super::door::{Door, Posted};
+use super::{Driver, DriverReport, Op, Side, Socket};
+use crate::sys::sim::World;
+use crate::sys::{Domain, Fd};
+use async_task::Runnable;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The part of a loop that is `Send + Sync`.
+pub(crate) struct Home {
+    door: Door<Post>,
+    unpark: Unpark,
+    /// `Some` when the loop's kernel is simulated.
+    world: Option<World>,
+    window: usize,
+    block_size: usize,
+    direct: Direct,
+    report: DriverReport,
+}
+
+/// What other threads leave for a loop.
+pub(crate) enum Post {
+    /// Look at this socket.
+    Kick(Arc<Socket>),
+    /// Look at this alarm.
+    Alarm(Arc<Alarm>),
+    Task(Runnable),
+    Call(Box<dyn FnOnce() + Send>),
+    /// End the loop.
+    Stop,
+}
+
+/// Wakes a parked loop, from any thread.
+pub(crate) type Unpark = Box<dyn Fn() + Send + Sync>;
+
+/// When a foreign thread sends at once, if a send lane is quiet, instead of kicking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direct {
+    Never,
+    Always,
+    /// While the home sleeps, and a kick would cost a system call anyway.
+    Asleep,
+}
+
+thread_local! {
+    /// The home that this thread is running, as an address to compare with.
+    static HERE: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
+    /// The same, to use.
+    static SEAT: RefCell<Option<(Arc<Home>, Rc<RefCell<Driver>>)>> = const { RefCell::new(None) };
+}
+
+impl Home {
+    pub(super) fn new(driver: &Driver, direct: Direct, report: DriverReport) -> Self {
+        Self {
+            door: Door::new(),
+            unpark: driver.unparker(),
+            world: driver.world(),
+            window: driver.window(),
+            block_size: driver.block_size(),
+            direct,
+            report,
+        }
+    }
+
+    /// A new stream socket of this loop's kernel.
+    pub(crate) fn open(&self, domain: Domain) -> io::Result<Fd> {
+        match &self.world {
+            Some(world) => Ok(Fd::Sim(world.open(domain))),
+            None => Fd::open(domain),
+        }
+    }
+
+    /// Two connected Unix streams of this loop's kernel.
+    pub(crate) fn pair(&self) -> io::Result<(Fd, Fd)> {
+        let Some(world) = &self.world else { return Fd::pair() };
+        let (a, b) = world.pair();
+        Ok((Fd::Sim(a), Fd::Sim(b)))
+    }
+
+    pub(crate) fn world(&self) -> Option<&World> {
+        self.world.as_ref()
+    }
+
+    pub(crate) fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(crate) fn block_size(&self) -> usize {
+        self.block_size
+    }
+
+    pub(crate) fn report(&self) -> &DriverReport {
+        &self.report
+    }
+
+    /// Makes the home look at `socket`: at once on the home's own thread, else on its next turn.
+    pub(crate) fn kick(self: &Arc<Self>, socket: &Arc<Socket>, side: Side) {
+        if self.seated(|driver| driver.settle(socket, side)).is_none() {
+            self.kick_from_afar(socket);
+        }
+    }
+
+    fn kick_from_afar(&self, socket: &Arc<Socket>) {
+        self.forbid_in_simulation();
+        if socket.kicked().set() {
+            return; // Still in the inbox: the home has yet to look, and will see this change too.
+        }
+        if let Err(Post::Kick(socket)) = self.post(Post::Kick(socket.clone())) {
+            socket.fail();
+        }
+    }
+
+    /// On the home's own thread: starts an operation that a lane has just armed.
+    pub(crate) fn submit(self: &Arc<Self>, socket: &Arc<Socket>, side: Side, op: Op) {
+        let mut op = Some(op);
+        self.seated(|driver| driver.submit(socket, side, op.take().expect("given once")));
+        debug_assert!(op.is_none(), "armed for the home on another thread");
+    }
+
+    /// Makes the home look at an alarm.
+    pub(crate) fn ring(self: &Arc<Self>, alarm: &Arc<Alarm>) {
+        if self.seated(|driver| driver.settle_alarm(alarm)).is_some() {
+            return;
+        }
+        self.forbid_in_simulation();
+        if !alarm.kicked().set()
+            && let Err(Post::Alarm(alarm)) = self.post(Post::Alarm(alarm.clone()))
+        {
+            alarm.fail();
+        }
+    }
+
+    /// Leaves something in the inbox and unparks the home if it sleeps. The loop has ended: it
+    /// comes back.
+    pub(crate) fn post(&self, post: Post) -> Result<(), Post> {
+        if self.door.post(post)? == Posted::Unpark {
+            (self.unpark)();
+        }
+        Ok(())
+    }
+
+    /// Makes the home look around once.
+    pub(crate) fn knock(&self) {
+        if self.door.knock() == Posted::Unpark {
+            (self.unpark)();
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        let _ = self.post(Post::Stop);
+    }
+
+    pub(crate) fn door(&self) -> &Door<Post> {
+        &self.door
+    }
+
+    /// A hint: whether a foreign `send(2)` is worth more than a kick.
+    pub(crate) fn prefers_direct(&self) -> bool {
+        match self.direct {
+            Direct::Never => false,
+            Direct::Always => true,
+            Direct::Asleep => self.door.asleep(),
+        }
+    }
+
+    /// Whether this thread is running this home's loop.
+    pub(crate) fn is_here(self: &Arc<Self>) -> bool {
+        HERE.try_with(Cell::get).is_ok_and(|here| here == Arc::as_ptr(self))
+    }
+
+    /// Runs `f` on the driver when this thread is the home. No user code may run inside `f`.
+    pub(crate) fn seated<T>(self: &Arc<Self>, f: impl FnOnce(&mut Driver) -> T) -> Option<T> {
+        if !self.is_here() {
+            return None;
+        }
+        SEAT.try_with(|seat| {
+            let seat = seat.borrow();
+            let (_, driver) = seat.as_ref()?;
+            Some(f(&mut driver.borrow_mut()))
+        })
+        .ok()
+        .flatten()
+    }
+
+    /// A simulated world is one thread's: what another does to it could not be repeated.
+    fn forbid_in_simulation(&self) {
+        assert!(self.world.is_none(), "a simulated socket was used from another thread");
+    }
+}
+
+/// The loop this thread runs, if any.
+pub(crate) fn here() -> Option<Arc<Home>> {
+    SEAT.try_with(|seat| seat.borrow().as_ref().map(|(home, _)| home.clone())).ok().flatten()
+}
+
+/// Seats a loop on this thread while it lives.
+pub(crate) struct Seat(Option<(Arc<Home>, Rc<RefCell<Driver>>)>);
+
+impl Seat {
+    pub(crate) fn take(home: Arc<Home>, driver: Rc<RefCell<Driver>>) -> Self {
+        HERE.set(Arc::as_ptr(&home));
+        Self(SEAT.replace(Some((home, driver))))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let here = self.0.as_ref().map_or(std::ptr::null(), |(home, _)| Arc::as_ptr(home));
+        HERE.set(here);
+        drop(SEAT.replace(self.0.take()));
+    }
+}

@@ -1,0 +1,552 @@
+//! A lane: one direction of a socket, as a state machine that does no I/O.
+//!
+//! It says what the kernel should do (`arm`, `next`), takes what the kernel answered (`deliver`),
+//! and holds what nobody has asked for yet. Locks, wakers' calls and system calls are elsewhere.
+use super::timer::TimerKey;
+use super::waiters::Waiters;
+use super::{Destination, Event, Op};
+use crate::addr::Addr;
+use crate::error::{Class, Fault, Operation};
+use crate::pool::{Buffer, Chunk};
+use crate::sys::Fd;
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The receiving direction: of a stream, bytes; of a listener, connections.
+pub(crate) struct RecvLane {
+    pub(crate) state: State,
+    pub(crate) waiters: Waiters,
+    pub(crate) deadline: Deadline,
+    queue: VecDeque<Item>,
+    queued: usize,
+    window: usize,
+    end: Option<End>,
+    /// Somebody asked without waiting, and found nothing.
+    wanted: bool,
+    /// The last burst went over the window: single shots, until one finds the kernel drained.
+    demoted: bool,
+    /// How long the next pause after running out of descriptors will be.
+    pause: Duration,
+    /// Connections shed for want of descriptors.
+    pub(crate) shed: u64,
+}
+
+/// The sending direction.
+pub(crate) struct SendLane {
+    pub(crate) state: State,
+    pub(crate) waiters: Waiters,
+    pub(crate) deadline: Deadline,
+    queue: VecDeque<Chunk>,
+    /// Small writes that wait behind an operation, collected.
+    tail: Option<Buffer>,
+    /// Bytes accepted and not yet taken by the kernel, those in flight included.
+    queued: usize,
+    window: usize,
+    connect: Option<Box<Destination>>,
+    connecting: bool,
+    failed: Option<End>,
+    finish: Finish,
+    pause: Duration,
+    /// Left by its user, and given a last deadline.
+    pub(crate) lingering: bool,
+}
+
+/// What a receive lane is part of.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Of a listener: it yields connections.
+    pub(crate) accepts: bool,
+    /// The size of one block of the loop's pool.
+    pub(crate) block: usize,
+}
+
+/// Where a lane stands with the kernel. Only the home moves it, but for `Direct`.
+#[derive(Default, PartialEq, Eq, Clone, Copy, Debug)]
+pub(crate) enum State {
+    #[default]
+    Idle,
+    Armed,
+    Cancelling,
+    /// Waits for a block of the pool.
+    Starved,
+    /// Waits for the deadline's timer before it tries again.
+    Paused,
+    /// A foreign thread is inside one nonblocking `send`.
+    Direct,
+}
+
+/// How a direction ended. Sticky: whoever asks later hears the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Eof,
+    Failed(Fault),
+    /// The loop has ended.
+    Gone,
+}
+
+/// An absolute deadline, and the one timer that watches over it.
+#[derive(Default)]
+pub(crate) struct Deadline {
+    pub(crate) at: Option<Instant>,
+    pub(crate) expired: bool,
+    /// The home's timer: never later than `at`, perhaps earlier.
+    pub(crate) timer: Option<TimerKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    Open,
+    Wanted,
+    Done,
+}
+
+pub(crate) enum Item {
+    Conn(Fd, Option<Addr>),
+    Data(Chunk),
+}
+
+/// What the home must do after a delivery.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    Cancel,
+    Rearm,
+    Starve,
+    /// Shed a connection if it can be, then wait so long before trying again.
+    Shed(Duration),
+    /// Try again after so long.
+    Pause(Duration),
+}
+
+impl RecvLane {
+    pub(crate) fn new(window: usize) -> Self {
+        Self {
+            state: State::Idle,
+            waiters: Waiters::default(),
+            deadline: Deadline::default(),
+            queue: VecDeque::new(),
+            queued: 0,
+            window,
+            end: None,
+            wanted: false,
+            demoted: false,
+            pause: PAUSE_MIN,
+            shed: 0,
+        }
+    }
+
+    /// Takes the next item off.
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        let item = self.queue.pop_front()?;
+        self.queued -= item.size();
+        Some(item)
+    }
+
+    /// Drops the first `count` bytes of what is queued; what is empty then is handed out, to be
+    /// dropped where no lock is held.
+    pub(crate) fn consume(&mut self, mut count: usize, spent: &mut Vec<Item>) {
+        while count > 0 {
+            let Some(Item::Data(chunk)) = self.queue.front_mut() else { return };
+            let step = count.min(chunk.len());
+            chunk.advance(step);
+            self.queued -= step;
+            count -= step;
+            if chunk.is_empty() {
+                spent.extend(self.queue.pop_front());
+            }
+        }
+    }
+
+    /// Puts back what a failed hand-over had taken off.
+    pub(crate) fn unpop(&mut self, item: Item) {
+        self.queued += item.size();
+        self.queue.push_front(item);
+    }
+
+    /// Everything queued: the socket closes, or moves elsewhere.
+    pub(crate) fn drain(&mut self) -> VecDeque<Item> {
+        self.queued = 0;
+        std::mem::take(&mut self.queue)
+    }
+
+    /// Ends the lane from outside. What is queued may still be taken.
+    pub(crate) fn finish(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Somebody asks without waiting.
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    pub(crate) fn set_window(&mut self, window: usize) {
+        self.window = window.max(1);
+    }
+
+    /// The queued chunks, first to last.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.queue.iter().filter_map(|item| match item {
+            Item::Data(chunk) => Some(chunk),
+            Item::Conn(..) => None,
+        })
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// What an empty lane answers instead of items, if anything.
+    pub(crate) fn ended(&self) -> Option<io::Result<()>> {
+        match self.end {
+            Some(End::Eof) => Some(Ok(())),
+            Some(end) => Some(Err(end.to_io())),
+            None => None,
+        }
+    }
+
+    /// The home's question: should the kernel work for this lane? Arms it.
+    pub(crate) fn arm(&mut self, shape: Shape) -> Option<Op> {
+        if self.state != State::Idle || !self.wants() {
+            return None;
+        }
+        self.state = State::Armed;
+        self.wanted = false;
+        Some(self.op(shape))
+    }
+
+    /// The operation that this lane runs.
+    pub(crate) fn op(&self, shape: Shape) -> Op {
+        if shape.accepts { Op::Accept } else { Op::Recv { multi: !self.demoted } }
+    }
+
+    pub(crate) fn wants(&self) -> bool {
+        let low = self.queue.is_empty() && (self.wanted || !self.waiters.is_empty());
+        let ahead = self.demoted && self.queued <= self.window / 2;
+        self.end.is_none() && (low || ahead)
+    }
+
+    /// Takes one answer of the kernel. `last`: the operation is over.
+    pub(crate) fn deliver(&mut self, event: Event, last: bool, shape: Shape) -> Next {
+        if last {
+            self.state = State::Idle;
+        }
+        match event {
+            Event::Data(chunk) => {
+                let full = chunk.len() >= shape.block;
+                self.push(Item::Data(chunk));
+                if last && self.demoted {
+                    return self.follow_single_shot(full);
+                }
+            }
+            Event::Conn(fd, peer) => {
+                self.pause = PAUSE_MIN;
+                self.push(Item::Conn(fd, peer));
+            }
+            Event::Eof => self.finish(End::Eof),
+            Event::Failed(fault) if shape.accepts => return self.accept_failed(fault),
+            Event::Failed(fault) => self.finish(End::Failed(fault)),
+            Event::Starved => {
+                self.state = State::Starved;
+                return Next::Starve;
+            }
+            // Somebody came back while the cancel was on its way: no need to trouble them.
+            Event::Cancelled if self.wants() => {
+                self.state = State::Armed;
+                return Next::Rearm;
+            }
+            Event::Cancelled => {}
+            Event::Connected | Event::Sent(_) => unreachable!("not a receive event"),
+        }
+        if self.queued >= self.window && start_cancel(&mut self.state) {
+            self.demoted = true;
+            return Next::Cancel;
+        }
+        // A multishot operation may end with an item (the kernel ran out of something).
+        if last && self.wants() {
+            self.state = State::Armed;
+            return Next::Rearm;
+        }
+        Next::Nothing
+    }
+
+    /// While a flood lasts, single shots read ahead as far as the window goes and no further.
+    fn follow_single_shot(&mut self, full: bool) -> Next {
+        self.demoted = full;
+        if (full && self.queued < self.window) || self.wants() {
+            self.state = State::Armed;
+            return Next::Rearm;
+        }
+        Next::Nothing
+    }
+
+    /// An accept that fails says something about the process or about one peer, seldom about the
+    /// listener.
+    fn accept_failed(&mut self, fault: Fault) -> Next {
+        match Operation::Accept.class_of(&fault.to_io()) {
+            Class::Retry => {
+                self.state = State::Armed;
+                Next::Rearm
+            }
+            Class::Wait => {
+                self.state = State::Paused;
+                let pause = self.pause;
+                self.pause = (pause * 2).min(PAUSE_MAX);
+                Next::Shed(pause)
+            }
+            _ => {
+                self.finish(End::Failed(fault));
+                Next::Nothing
+            }
+        }
+    }
+
+    fn push(&mut self, item: Item) {
+        self.queued += item.size();
+        self.queue.push_back(item);
+    }
+}
+
+impl SendLane {
+    pub(crate) fn new(window: usize) -> Self {
+        Self {
+            state: State::Idle,
+            waiters: Waiters::default(),
+            deadline: Deadline::default(),
+            queue: VecDeque::new(),
+            tail: None,
+            queued: 0,
+            window,
+            connect: None,
+            connecting: false,
+            failed: None,
+            finish: Finish::Open,
+            pause: PAUSE_MIN,
+            lingering: false,
+        }
+    }
+
+    pub(crate) fn connect(&mut self, to: Box<Destination>) {
+        self.connect = Some(to);
+        self.connecting = true;
+    }
+
+    /// Queues a whole chunk.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.close_tail();
+        self.queued += chunk.len();
+        self.queue.push_back(chunk);
+    }
+
+    /// Queues the rest of what was sent half, before everything else.
+    pub(crate) fn push_front(&mut self, chunk: Chunk) {
+        self.queued += chunk.len();
+        self.queue.push_front(chunk);
+    }
+
+    /// Copies as many bytes as there is room for, collecting small writes behind an operation.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
+        let most = bytes.len().min(self.window.saturating_sub(self.queued));
+        let mut left = &bytes[..most];
+        if let Some(tail) = &mut self.tail {
+            left = &left[tail.extend(left)..];
+        }
+        if !left.is_empty() {
+            self.close_tail();
+            let busy = self.state != State::Idle;
+            let capacity = if busy { left.len().max(TAIL_MIN) } else { left.len() };
+            let mut tail = Buffer::with_capacity(capacity);
+            tail.extend(left);
+            self.tail = Some(tail);
+        }
+        self.queued += most;
+        most
+    }
+
+    fn close_tail(&mut self) {
+        self.queue.extend(self.tail.take().map(Buffer::freeze));
+    }
+
+    /// The home's question: what should the kernel do next? Arms the lane.
+    pub(crate) fn next(&mut self) -> Option<Op> {
+        if self.state != State::Idle {
+            return None;
+        }
+        let op = match self.connect.take() {
+            Some(to) => Op::Connect(to),
+            None if self.connecting => return None,
+            None => {
+                if self.queue.is_empty() {
+                    self.close_tail();
+                }
+                Op::Send(self.queue.pop_front()?)
+            }
+        };
+        self.state = State::Armed;
+        Some(op)
+    }
+
+    /// Takes the one answer of an operation, which comes back with it. What is spent is left in
+    /// `spent`, to be dropped where no lock is held.
+    pub(crate) fn deliver(&mut self, event: Event, op: Op, spent: &mut Vec<Op>) -> Next {
+        self.state = State::Idle;
+        match (event, op) {
+            (Event::Connected, op) => {
+                self.connecting = false;
+                spent.push(op);
+            }
+            (Event::Sent(count), Op::Send(mut chunk)) => {
+                self.queued = self.queued.saturating_sub(count);
+                chunk.advance(count);
+                if chunk.is_empty() || self.failed.is_some() {
+                    spent.push(Op::Send(chunk));
+                } else {
+                    self.queue.push_front(chunk);
+                }
+            }
+            // A full backlog (Unix sockets say so at once): the connection is still wanted.
+            (Event::Failed(fault), Op::Connect(to)) if would_block(fault) => {
+                self.connect = Some(to);
+                self.state = State::Paused;
+                let pause = self.pause;
+                self.pause = (pause * 2).min(CONNECT_PAUSE_MAX);
+                return Next::Pause(pause);
+            }
+            (Event::Failed(fault), op) => {
+                spent.push(op);
+                self.fail(End::Failed(fault), spent);
+            }
+            (Event::Cancelled, op) => {
+                spent.push(op);
+                self.fail(End::Failed(Fault::Kind(io::ErrorKind::Interrupted)), spent);
+            }
+            _ => unreachable!("not a send event"),
+        }
+        Next::Nothing
+    }
+
+    /// Ends the lane: what was queued will not be sent.
+    pub(crate) fn fail(&mut self, end: End, spent: &mut Vec<Op>) {
+        self.close_tail();
+        self.connecting = false;
+        self.connect = None;
+        self.failed.get_or_insert(end);
+        self.queued = 0;
+        spent.extend(self.queue.drain(..).map(Op::Send));
+    }
+
+    /// Asks for the end of the stream, once everything queued is out.
+    pub(crate) fn ask_finish(&mut self) {
+        if self.finish == Finish::Open {
+            self.finish = Finish::Wanted;
+        }
+    }
+
+    /// Whether the home should shut the socket down for writing now. Says so once.
+    pub(crate) fn take_finish(&mut self) -> bool {
+        let now = self.finish == Finish::Wanted && self.flushed() && !self.connecting;
+        if now {
+            self.finish = Finish::Done;
+        }
+        now
+    }
+
+    pub(crate) fn set_window(&mut self, window: usize) {
+        self.window = window.max(1);
+    }
+
+    pub(crate) fn finished(&self) -> bool {
+        self.finish == Finish::Done
+    }
+
+    /// Whether the user may still queue anything.
+    pub(crate) fn open(&self) -> bool {
+        self.finish == Finish::Open
+    }
+
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        self.failed.map(End::to_io)
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    pub(crate) fn room(&self) -> bool {
+        self.queued < self.window && !self.connecting
+    }
+
+    pub(crate) fn connecting(&self) -> bool {
+        self.connecting
+    }
+
+    /// Everything accepted is in the kernel's hands.
+    pub(crate) fn flushed(&self) -> bool {
+        self.queued == 0
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Nothing queued, nothing in flight, nothing to come: a direct `send` keeps the order.
+    pub(crate) fn quiet(&self) -> bool {
+        self.state == State::Idle && self.queued == 0 && !self.connecting && self.open()
+    }
+}
+
+impl Item {
+    /// What an item counts against the window. A connection counts as one small read.
+    fn size(&self) -> usize {
+        match self {
+            Self::Conn(..) => 1024,
+            Self::Data(chunk) => chunk.len(),
+        }
+    }
+}
+
+impl End {
+    pub(crate) fn to_io(self) -> io::Error {
+        match self {
+            Self::Eof => io::ErrorKind::UnexpectedEof.into(),
+            Self::Failed(fault) => fault.to_io(),
+            Self::Gone => gone(),
+        }
+    }
+}
+
+pub(crate) fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the socket's loop has ended")
+}
+
+fn would_block(fault: Fault) -> bool {
+    fault.to_io().kind() == io::ErrorKind::WouldBlock
+}
+
+/// Marks an armed lane as being cancelled; false when there is nothing to cancel.
+pub(crate) fn start_cancel(state: &mut State) -> bool {
+    let armed = *state == State::Armed;
+    if armed {
+        *state = State::Cancelling;
+    }
+    armed
+}
+
+/// Room for the small writes that gather behind one operation.
+const TAIL_MIN: usize = 4 << 10;
+/// Pauses of a listener that runs out of descriptors: they come back soon, or not for long.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A listener with a full backlog accepts again as soon as it is scheduled.
+const CONNECT_PAUSE_MAX: Duration = Duration::from_millis(20);

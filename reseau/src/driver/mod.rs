@@ -1,0 +1,228 @@
+//! Sockets with two lanes over a kernel interface chosen at run time.
+//!
+//! **Operations belong to sockets; futures are only waiters.** A lane holds at most one operation
+//! in the kernel and a bounded queue of what that operation produced. A future looks into the lane,
+//! arms it when it is empty, and leaves a waker. Dropping the future removes nothing, so no byte
+//! and no connection can be lost, and no kernel pointer ever refers to a future.
+//!
+//! - `lane.rs` is the state machine, `socket.rs` two of them behind locks, `table.rs` the home's
+//!   side of both; `door.rs` and `home.rs` are what other threads see.
+//! - `uring.rs`, `ready.rs`, `sim.rs` are the kernels; `choose.rs` picks one and says why.
+mod alarm;
+mod choose;
+mod door;
+mod home;
+mod lane;
+mod ready;
+mod sim;
+mod socket;
+mod table;
+mod timer;
+#[cfg(uring)]
+mod uring;
+#[cfg(uring)]
+mod uring_blocks;
+mod waiters;
+
+pub(crate) use alarm::Alarm;
+pub use choose::{DriverReport, Kind, Tried, probe};
+pub(crate) use choose::{Limits, open};
+pub(crate) use home::{Home, Post, Seat, Unpark, here};
+pub(crate) use lane::{End, Item, RecvLane, gone};
+pub(crate) use socket::{Socket, chunk, connection, wake};
+pub(crate) use table::Driver;
+pub(crate) use waiters::Who;
+
+use crate::addr::Addr;
+use crate::error::Fault;
+use crate::pool::{Chunk, Pool};
+use crate::sys::sim::World;
+use crate::sys::{Fd, SockAddr};
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+/// What a lane asks of the kernel. A closed set: streams need no more.
+pub(crate) enum Op {
+    /// Accept connections until cancelled.
+    Accept,
+    /// Receive into pool blocks: until cancelled, ended or starved, or only once.
+    Recv {
+        multi: bool,
+    },
+    Connect(Box<Destination>),
+    /// Send these bytes, or the first of them.
+    Send(Chunk),
+}
+
+/// What the kernel answered.
+pub(crate) enum Event {
+    Conn(Fd, Option<Addr>),
+    Data(Chunk),
+    Eof,
+    Connected,
+    Sent(usize),
+    /// No block was free. Nothing was lost; arm again when the pool has blocks.
+    Starved,
+    Cancelled,
+    Failed(Fault),
+}
+
+/// One answer. The operation comes back with its last one, to be dropped where user code may run.
+pub(crate) struct Completion {
+    pub(crate) id: Id,
+    pub(crate) event: Event,
+    pub(crate) last: Option<Op>,
+}
+
+/// A lane of a socket. A record outlives its operations, so an `Id` is never stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id {
+    pub(crate) key: usize,
+    pub(crate) side: Side,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Recv = 0,
+    Send = 1,
+}
+
+/// Where a connect goes: for people, and for the kernel, which reads it while it connects.
+pub(crate) struct Destination {
+    pub(crate) addr: Addr,
+    pub(crate) raw: SockAddr,
+}
+
+/// A kernel interface. Each is one file; each obeys the same four rules.
+///
+/// 1. `submit` takes the descriptor and the operation; both live in the backend until the
+///    operation's last completion (`last.is_some()`), which comes exactly once.
+/// 2. `cancel` only asks: rule 1 still holds.
+/// 3. `wait` flushes what was submitted, parks until the deadline, and reports.
+/// 4. Dropping the backend returns only when the kernel holds none of its memory.
+pub(crate) enum Backend {
+    #[cfg(uring)]
+    Uring(Box<uring::Uring>),
+    Ready(Box<ready::Ready>),
+    Sim(Box<sim::Sim>),
+}
+
+macro_rules! each {
+    ($backend:expr, $b:ident => $call:expr) => {
+        match $backend {
+            #[cfg(uring)]
+            Backend::Uring($b) => $call,
+            Backend::Ready($b) => $call,
+            Backend::Sim($b) => $call,
+        }
+    };
+}
+
+impl Backend {
+    /// `Some`: done at once. Else the answer comes from `wait`.
+    fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
+        each!(self, b => b.submit(id, socket, op))
+    }
+
+    fn cancel(&mut self, id: Id) {
+        each!(self, b => b.cancel(id));
+    }
+
+    /// The record leaves the table; none of its operations is left.
+    fn forget(&mut self, key: usize, socket: &Socket) {
+        match self {
+            Self::Ready(b) => b.forget(key, socket),
+            _ => {}
+        }
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>, done: &mut Vec<Completion>) -> io::Result<()> {
+        each!(self, b => b.wait(deadline, done))
+    }
+
+    fn unparker(&self) -> Unpark {
+        each!(self, b => b.unparker())
+    }
+
+    fn world(&self) -> Option<World> {
+        match self {
+            Self::Sim(sim) => Some(sim.world()),
+            _ => None,
+        }
+    }
+}
+
+/// What must be woken or dropped once no lock and no borrow is held.
+#[derive(Default)]
+pub(crate) struct Aftermath {
+    wakers: Vec<Waker>,
+    ops: Vec<Op>,
+    items: Vec<Item>,
+    sockets: Vec<Arc<Socket>>,
+}
+
+impl Aftermath {
+    /// Runs foreign code: wakers and destructors.
+    pub(crate) fn release(&mut self) {
+        self.wakers.drain(..).for_each(wake);
+        self.ops.clear();
+        self.items.clear();
+        self.sockets.clear();
+    }
+
+    /// Whether somebody is to be woken: no time to park.
+    fn is_urgent(&self) -> bool {
+        !self.wakers.is_empty()
+    }
+}
+
+impl Destination {
+    pub(crate) fn new(addr: &Addr) -> io::Result<Self> {
+        Ok(Self { addr: addr.clone(), raw: crate::sys::to_sock_addr(addr)? })
+    }
+}
+
+/// One nonblocking system call (real or simulated): the whole meaning of every operation where the
+/// kernel reports readiness. `None`: it would block. `started`: the connect is under way.
+fn attempt(fd: &Fd, op: &Op, started: &mut bool, pool: &Pool) -> Option<Event> {
+    let result = match op {
+        Op::Accept => fd.accept().map(|new| Event::Conn(new.fd, new.peer)),
+        Op::Recv { .. } => {
+            let Some(mut block) = pool.take() else { return Some(Event::Starved) };
+            fd.recv(block.space()).map(|count| match count {
+                0 => Event::Eof,
+                _ => Event::Data(block.into_chunk(count)),
+            })
+        }
+        Op::Connect(to) if !*started => match fd.connect(&to.addr) {
+            Ok(true) => Ok(Event::Connected),
+            Ok(false) => {
+                *started = true;
+                return None;
+            }
+            // Not under way: an error of its own, though it says "would block".
+            Err(error) => return Some(Event::Failed(Fault::from(&error))),
+        },
+        Op::Connect(_) => return connected(fd),
+        Op::Send(chunk) => fd.send(chunk).map(Event::Sent),
+    };
+    match result {
+        Ok(event) => Some(event),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) => Some(Event::Failed(Fault::from(&error))),
+    }
+}
+
+/// Whether a connect that is under way is over, and how.
+fn connected(fd: &Fd) -> Option<Event> {
+    match fd.take_error() {
+        Ok(Some(error)) | Err(error) => Some(Event::Failed(Fault::from(&error))),
+        Ok(None) => match fd.peer_addr() {
+            Ok(_) => Some(Event::Connected),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+            Err(error) => Some(Event::Failed(Fault::from(&error))),
+        },
+    }
+}

@@ -1,0 +1,540 @@
+//! The shared record of a socket: its descriptor, its home, and two lanes behind two locks.
+//!
+//! Any thread may look into a lane. Only the home arms one, and only the home moves its state (with
+//! one exception, `Direct`, which keeps the home away for the length of one system call). Under a
+//! lane's lock no user code runs: wakers are cloned before, dropped and woken after; chunks and
+//! sockets are dropped after. Never two lanes at once, and no system call under either.
+use super::door::Mark;
+use super::lane::{End, Item, RecvLane, SendLane, Shape, State};
+use super::waiters::Who;
+use super::{Destination, Home, Op, Side};
+use crate::addr::Addr;
+use crate::pool::Chunk;
+use crate::sync::lock;
+use crate::sys::Fd;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+pub(crate) struct Socket {
+    fd: Fd,
+    home: Arc<Home>,
+    accepts: bool,
+    /// The place in the home's table. Read and written by the home only.
+    key: AtomicUsize,
+    /// In the inbox and not yet looked at.
+    kicked: Mark,
+    fate: AtomicU8,
+    recv: Mutex<RecvLane>,
+    send: Mutex<SendLane>,
+}
+
+impl Socket {
+    pub(crate) fn stream(fd: Fd, home: Arc<Home>) -> Arc<Self> {
+        Self::new(fd, home, false)
+    }
+
+    pub(crate) fn listener(fd: Fd, home: Arc<Home>) -> Arc<Self> {
+        Self::new(fd, home, true)
+    }
+
+    fn new(fd: Fd, home: Arc<Home>, accepts: bool) -> Arc<Self> {
+        let window = home.window();
+        Arc::new(Self {
+            fd,
+            home,
+            accepts,
+            key: AtomicUsize::new(UNKNOWN),
+            kicked: Mark::new(),
+            fate: AtomicU8::new(OPEN),
+            recv: Mutex::new(RecvLane::new(window)),
+            send: Mutex::new(SendLane::new(window)),
+        })
+    }
+
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
+    /// The descriptor, when nobody else holds the record.
+    pub(crate) fn into_fd(self: Arc<Self>) -> Result<Fd, Arc<Self>> {
+        Arc::try_unwrap(self).map(|socket| socket.fd)
+    }
+
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.home
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { accepts: self.accepts, block: self.home.block_size() }
+    }
+
+    pub(crate) fn recv_lane(&self) -> MutexGuard<'_, RecvLane> {
+        lock(&self.recv)
+    }
+
+    pub(crate) fn send_lane(&self) -> MutexGuard<'_, SendLane> {
+        lock(&self.send)
+    }
+
+    pub(crate) fn key(&self) -> Option<usize> {
+        Some(self.key.load(Ordering::Relaxed)).filter(|key| *key != UNKNOWN)
+    }
+
+    pub(crate) fn set_key(&self, key: Option<usize>) {
+        self.key.store(key.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    /// Its user is gone.
+    pub(crate) fn closing(&self) -> bool {
+        self.fate.load(Ordering::Acquire) == CLOSING
+    }
+
+    /// It closes, or it leaves its loop.
+    pub(crate) fn ending(&self) -> bool {
+        self.fate.load(Ordering::Acquire) != OPEN
+    }
+
+    pub(crate) fn kicked(&self) -> &Mark {
+        &self.kicked
+    }
+
+    // ---- receiving ----------------------------------------------------------------------------
+
+    /// Asks the receive lane: `take` what is there, else its end, else leave a waker and arm it.
+    /// `Ok(None)` is the end.
+    pub(crate) fn poll_recv<T>(
+        self: &Arc<Self>,
+        mut who: Who<'_>,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut RecvLane) -> Option<T>,
+    ) -> Poll<io::Result<Option<T>>> {
+        let mut fresh: Option<Waker> = None;
+        let (stale, arm) = loop {
+            let mut lane = self.recv_lane();
+            if let Some(answer) = look(&mut lane, &mut take) {
+                let arm = lane.state == State::Idle && lane.wants();
+                drop(lane);
+                return self.answered(answer, arm, fresh);
+            }
+            let known = lane.waiters.has(&who, cx);
+            if known || fresh.is_some() {
+                let stale = match fresh.take() {
+                    Some(fresh) if !known => lane.waiters.leave(&mut who, fresh),
+                    unneeded => unneeded,
+                };
+                break (stale, lane.state == State::Idle);
+            }
+            drop(lane);
+            fresh = Some(cx.waker().clone());
+        };
+        drop(stale);
+        if arm {
+            self.home.kick(self, Side::Recv);
+        }
+        Poll::Pending
+    }
+
+    /// Like `poll_recv` without waiting: `WouldBlock` where that would be pending. The lane is
+    /// armed all the same, so that asking again can succeed.
+    pub(crate) fn try_recv<T>(
+        self: &Arc<Self>,
+        mut take: impl FnMut(&mut RecvLane) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let mut lane = self.recv_lane();
+        let answer = look(&mut lane, &mut take).unwrap_or_else(|| {
+            lane.want();
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        let arm = lane.state == State::Idle && lane.wants();
+        drop(lane);
+        if arm {
+            self.home.kick(self, Side::Recv);
+        }
+        answer
+    }
+
+    fn answered<T>(
+        self: &Arc<Self>,
+        answer: io::Result<Option<T>>,
+        arm: bool,
+        unneeded: Option<Waker>,
+    ) -> Poll<io::Result<Option<T>>> {
+        drop(unneeded);
+        if arm {
+            self.home.kick(self, Side::Recv);
+        }
+        Poll::Ready(answer)
+    }
+
+    // ---- sending ------------------------------------------------------------------------------
+
+    pub(crate) fn start_connect(self: &Arc<Self>, addr: &Addr) -> io::Result<()> {
+        let to = Box::new(Destination::new(addr)?);
+        self.send_lane().connect(to);
+        self.home.kick(self, Side::Send);
+        Ok(())
+    }
+
+    pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.poll_send_lane(Who::Owner, cx, |lane| (!lane.connecting()).then_some(()));
+        if let Poll::Ready(Ok(())) = polled
+            && let Some(error) = self.fd.take_error()?
+        {
+            return Poll::Ready(Err(error)); // Connected, and reset before we looked.
+        }
+        polled
+    }
+
+    /// Ready when the kernel has taken everything that was queued.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send_lane(Who::Owner, cx, |lane| lane.flushed().then_some(()))
+    }
+
+    /// Ready when everything queued is out and the end of the stream behind it.
+    pub(crate) fn poll_finish(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let asked = {
+            let mut lane = self.send_lane();
+            let asked = !lane.open() || lane.failed();
+            lane.ask_finish();
+            asked
+        };
+        if !asked {
+            self.home.kick(self, Side::Send);
+        }
+        self.poll_send_lane(Who::Owner, cx, |lane| lane.finished().then_some(()))
+    }
+
+    /// Ready when there is room, or when sending would say what went wrong.
+    pub(crate) fn poll_writable(&self, who: Who<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.poll_send_lane(who, cx, |lane| (lane.room() || !lane.open()).then_some(())) {
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Queues a whole chunk when there is room: from then on it is sent, in order, whatever the
+    /// caller drops. Takes the chunk exactly when it says `Ready(Ok)`.
+    pub(crate) fn poll_send(
+        self: &Arc<Self>,
+        chunk: &mut Option<Chunk>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let here = self.home.is_here();
+        let direct = !here && self.home.prefers_direct();
+        let polled = self.poll_send_lane(Who::Owner, cx, |lane| {
+            lane.room().then(|| {
+                if direct && lane.quiet() {
+                    lane.state = State::Direct;
+                    return Accepted::Direct;
+                }
+                lane.push(chunk.take().expect("a chunk to send"));
+                if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) }
+            })
+        });
+        match polled {
+            Poll::Ready(Ok(accepted)) => {
+                self.accepted(accepted, chunk);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Copies as much as there is room for. (A borrowed slice never reaches the kernel.)
+    pub(crate) fn poll_write(
+        self: &Arc<Self>,
+        who: Who<'_>,
+        bufs: &[io::IoSlice<'_>],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let here = self.home.is_here();
+        let polled = self.poll_send_lane(who, cx, |lane| gather(lane, bufs, here));
+        match polled {
+            Poll::Ready(Ok((count, accepted))) => {
+                self.accepted(accepted, &mut None);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    pub(crate) fn try_write(self: &Arc<Self>, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let here = self.home.is_here();
+        let asked = ask(&mut self.send_lane(), &mut |lane| gather(lane, bufs, here));
+        match asked {
+            Some(Ok((count, accepted))) => {
+                self.accepted(accepted, &mut None);
+                Ok(count)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn accepted(self: &Arc<Self>, accepted: Accepted, chunk: &mut Option<Chunk>) {
+        match accepted {
+            Accepted::Here(None) | Accepted::Queued { idle: false } => {}
+            Accepted::Here(Some(op)) => self.home.submit(self, Side::Send, op),
+            Accepted::Queued { idle: true } => self.home.kick(self, Side::Send),
+            Accepted::Direct => self.send_directly(chunk.take().expect("a chunk to send")),
+        }
+    }
+
+    /// The lane is quiet and ours (`State::Direct`): nothing of it is in the kernel or queued, so
+    /// a plain `send` keeps the order. What goes wrong is found again by the home.
+    fn send_directly(self: &Arc<Self>, mut chunk: Chunk) {
+        let sent = self.fd.send(&chunk).unwrap_or(0);
+        chunk.advance(sent);
+        let mut lane = self.send_lane();
+        lane.state = State::Idle;
+        if !chunk.is_empty() {
+            lane.push_front(std::mem::take(&mut chunk));
+        }
+        let kick = !lane.flushed() || !lane.open();
+        drop(lane);
+        if kick || self.closing() {
+            self.home.kick(self, Side::Send);
+        }
+        drop(chunk);
+    }
+
+    fn poll_send_lane<T>(
+        &self,
+        mut who: Who<'_>,
+        cx: &mut Context<'_>,
+        mut done: impl FnMut(&mut SendLane) -> Option<T>,
+    ) -> Poll<io::Result<T>> {
+        let mut fresh: Option<Waker> = None;
+        let stale = loop {
+            let mut lane = self.send_lane();
+            if let Some(answer) = ask(&mut lane, &mut done) {
+                return Poll::Ready(answer);
+            }
+            let known = lane.waiters.has(&who, cx);
+            if known || fresh.is_some() {
+                break match fresh.take() {
+                    Some(fresh) if !known => lane.waiters.leave(&mut who, fresh),
+                    unneeded => unneeded,
+                };
+            }
+            drop(lane);
+            fresh = Some(cx.waker().clone());
+        };
+        drop(stale);
+        Poll::Pending
+    }
+
+    // ---- both ---------------------------------------------------------------------------------
+
+    /// Sets or clears the absolute deadline of one direction. What waits looks again.
+    pub(crate) fn set_deadline(self: &Arc<Self>, side: Side, at: Option<Instant>) {
+        let past = at.is_some_and(|at| at <= crate::clock::now());
+        let mut woken = Vec::new();
+        {
+            let (mut recv, mut send);
+            let (deadline, waiters) = match side {
+                Side::Recv => {
+                    recv = self.recv_lane();
+                    let lane = &mut *recv;
+                    (&mut lane.deadline, &mut lane.waiters)
+                }
+                Side::Send => {
+                    send = self.send_lane();
+                    let lane = &mut *send;
+                    (&mut lane.deadline, &mut lane.waiters)
+                }
+            };
+            deadline.at = at;
+            deadline.expired = past;
+            if past {
+                waiters.take(&mut woken);
+            }
+        }
+        woken.into_iter().for_each(wake);
+        if at.is_some() && !past {
+            self.home.kick(self, side);
+        }
+    }
+
+    /// A future with a ticket is gone.
+    pub(crate) fn withdraw(&self, side: Side, ticket: Option<u64>) {
+        let Some(ticket) = ticket else { return };
+        let waker = match side {
+            Side::Recv => self.recv_lane().waiters.withdraw(ticket),
+            Side::Send => self.send_lane().waiters.withdraw(ticket),
+        };
+        drop(waker);
+    }
+
+    /// Begins the end: what was received is dropped, what was queued is still sent.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let mut woken = Vec::new();
+        let items = {
+            let mut lane = self.recv_lane();
+            lane.waiters.take(&mut woken);
+            lane.deadline.at = None;
+            lane.drain()
+        };
+        self.send_lane().waiters.take(&mut woken);
+        self.fate.store(CLOSING, Ordering::Release);
+        self.home.kick(self, Side::Recv);
+        drop((items, woken));
+    }
+
+    /// Begins to leave the loop: what was received stays, what was queued is sent first.
+    /// Ready when nothing of the socket is with the loop any more.
+    pub(crate) fn poll_leave(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waker = cx.waker().clone();
+        let stale = self.send_lane().waiters.leave(&mut Who::Owner, waker);
+        drop(stale);
+        if self.fate.load(Ordering::Acquire) == OPEN {
+            self.fate.store(LEAVING, Ordering::Release);
+            self.home.kick(self, Side::Recv);
+        }
+        let lane = self.send_lane();
+        match self.fate.load(Ordering::Acquire) {
+            // What could not be sent in time is lost, and that is to be said.
+            LEFT if lane.lingering && lane.failed() => Poll::Ready(lane.error().map_or(Ok(()), Err)),
+            LEFT => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// The home has let go of a socket that leaves.
+    pub(crate) fn left(&self, woken: &mut Vec<Waker>) {
+        if self.fate.load(Ordering::Acquire) == LEAVING {
+            let mut lane = self.send_lane();
+            self.fate.store(LEFT, Ordering::Release);
+            lane.waiters.take(woken);
+        }
+    }
+
+    /// The loop has ended: whoever waits hears so, and so does whoever asks later.
+    pub(crate) fn fail(&self) {
+        let (mut woken, mut spent) = (Vec::new(), Vec::<Op>::new());
+        {
+            let mut lane = self.recv_lane();
+            lane.state = State::Idle;
+            lane.finish(End::Gone);
+            lane.waiters.take(&mut woken);
+        }
+        self.left(&mut woken);
+        {
+            let mut lane = self.send_lane();
+            lane.state = State::Idle;
+            lane.fail(End::Gone, &mut spent);
+            lane.waiters.take(&mut woken);
+        }
+        woken.into_iter().for_each(wake);
+        drop(spent);
+    }
+}
+
+impl crate::sys::poller::Watched for Arc<Socket> {
+    fn fd(&self) -> &Fd {
+        &self.fd
+    }
+}
+
+enum Accepted {
+    /// Queued on the home's own thread, which may have to start it.
+    Here(Option<Op>),
+    Queued {
+        idle: bool,
+    },
+    /// Not queued: the lane is reserved for one `send` of the caller.
+    Direct,
+}
+
+impl Accepted {
+    fn queued(lane: &SendLane) -> Self {
+        Self::Queued { idle: lane.state == State::Idle }
+    }
+}
+
+fn look<T>(
+    lane: &mut RecvLane,
+    take: &mut impl FnMut(&mut RecvLane) -> Option<T>,
+) -> Option<io::Result<Option<T>>> {
+    if lane.deadline.expired {
+        return Some(Err(timed_out("receive")));
+    }
+    if let Some(value) = take(lane) {
+        return Some(Ok(Some(value)));
+    }
+    if !lane.is_empty() {
+        return None;
+    }
+    lane.ended().map(|end| end.map(|()| None))
+}
+
+fn ask<T>(
+    lane: &mut SendLane,
+    done: &mut impl FnMut(&mut SendLane) -> Option<T>,
+) -> Option<io::Result<T>> {
+    if let Some(error) = lane.error() {
+        return Some(Err(error));
+    }
+    if lane.deadline.expired {
+        return Some(Err(timed_out("send")));
+    }
+    done(lane).map(Ok)
+}
+
+/// Copies what there is room for. No room, and something to copy: `None`.
+fn gather(
+    lane: &mut SendLane,
+    bufs: &[io::IoSlice<'_>],
+    here: bool,
+) -> Option<(usize, Accepted)> {
+    if !lane.room() && bufs.iter().any(|buf| !buf.is_empty()) {
+        return None;
+    }
+    let mut count = 0;
+    for buf in bufs {
+        let taken = lane.append(buf);
+        count += taken;
+        if taken < buf.len() {
+            break;
+        }
+    }
+    Some((count, if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) }))
+}
+
+/// Takes the next chunk of a stream.
+pub(crate) fn chunk(lane: &mut RecvLane) -> Option<Chunk> {
+    match lane.pop()? {
+        Item::Data(chunk) => Some(chunk),
+        Item::Conn(..) => unreachable!("a stream does not accept"),
+    }
+}
+
+/// Takes the next connection of a listener.
+pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
+    match lane.pop()? {
+        Item::Conn(fd, peer) => Some((fd, peer)),
+        Item::Data(_) => unreachable!("a listener receives no bytes"),
+    }
+}
+
+/// A waker that panics hurts nobody else.
+pub(crate) fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+fn timed_out(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("the {what} deadline has passed"))
+}
+
+const UNKNOWN: usize = usize::MAX;
+/// A socket's fate: used, on its way to another owner, there, or on its way out.
+const OPEN: u8 = 0;
+const LEAVING: u8 = 1;
+const LEFT: u8 = 2;
+const CLOSING: u8 = 3;

@@ -1,0 +1,507 @@
+//! The home's side of its sockets: one table, one kernel interface, one clock.
+//!
+//! Everything here runs on the loop's own thread, and none of it is user code: wakers, spent chunks
+//! and last references go into the aftermath, which the loop releases when nothing is borrowed.
+use super::lane::{Next, State, start_cancel};
+use super::timer::{TimerKey, Timers};
+use super::{
+    Aftermath, Alarm, Backend, Completion, End, Event, Id, Item, Limits, Op, Side, Socket, Unpark,
+};
+use crate::clock;
+use crate::error::Fault;
+use crate::pool::Pool;
+use crate::sys::Reserve;
+use crate::sys::sim::World;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The sockets of one loop, and the kernel under them.
+pub(crate) struct Driver {
+    backend: Backend,
+    table: Slab<Arc<Socket>>,
+    timers: Timers<Timer>,
+    starved: VecDeque<usize>,
+    after: Aftermath,
+    done: Vec<Completion>,
+    pool: Pool,
+    reserve: Option<Reserve>,
+    window: usize,
+    linger: Duration,
+}
+
+enum Timer {
+    /// A deadline, or the end of a pause.
+    Lane(Id),
+    Alarm(Arc<Alarm>),
+}
+
+impl Driver {
+    pub(super) fn new(backend: Backend, pool: Pool, limits: &Limits) -> Self {
+        let simulated = matches!(backend, Backend::Sim(_));
+        Self {
+            backend,
+            table: Slab::new(),
+            timers: Timers::new(),
+            starved: VecDeque::new(),
+            after: Aftermath::default(),
+            done: Vec::new(),
+            pool,
+            reserve: if simulated { None } else { Reserve::new() },
+            window: limits.window,
+            linger: limits.linger,
+        }
+    }
+
+    /// Looks at a socket somebody kicked from afar. Whichever lane changed, both are settled.
+    pub(crate) fn answer(&mut self, socket: &Arc<Socket>) {
+        socket.kicked().clear();
+        self.settle(socket, Side::Recv);
+        self.settle(socket, Side::Send);
+    }
+
+    /// Makes the kernel agree with a lane. Idempotent.
+    pub(crate) fn settle(&mut self, socket: &Arc<Socket>, side: Side) {
+        if socket.ending() {
+            return self.end(socket);
+        }
+        match side {
+            Side::Recv => self.settle_recv(socket),
+            Side::Send => self.settle_send(socket),
+        }
+        self.settle_deadline(socket, side);
+    }
+
+    fn settle_recv(&mut self, socket: &Arc<Socket>) {
+        let op = socket.recv_lane().arm(socket.shape());
+        if let Some(op) = op {
+            self.submit(socket, Side::Recv, op);
+        }
+    }
+
+    fn settle_send(&mut self, socket: &Arc<Socket>) {
+        let op = socket.send_lane().next();
+        match op {
+            Some(op) => self.submit(socket, Side::Send, op),
+            None => self.finish_writing(socket),
+        }
+    }
+
+    /// Sends the end of the stream when everything before it is out.
+    fn finish_writing(&mut self, socket: &Arc<Socket>) {
+        if !socket.send_lane().take_finish() {
+            return;
+        }
+        let shut = socket.fd().shutdown(Shutdown::Write);
+        let mut lane = socket.send_lane();
+        // Not connected any more: the end has come from elsewhere, and reading will say how.
+        if let Err(error) = shut
+            && error.kind() != io::ErrorKind::NotConnected
+        {
+            lane.fail(End::Failed(Fault::from(&error)), &mut self.after.ops);
+        }
+        lane.waiters.take(&mut self.after.wakers);
+    }
+
+    /// Starts an operation that its lane has armed. A record enters the table with its first
+    /// operation (or timer) and leaves it closed and quiet.
+    pub(crate) fn submit(&mut self, socket: &Arc<Socket>, side: Side, op: Op) {
+        let id = Id { key: self.key(socket), side };
+        let mut next = Some(op);
+        while let Some(op) = next.take() {
+            if let Some(completion) = self.backend.submit(id, socket, op) {
+                next = self.on_send(socket, completion);
+            }
+        }
+    }
+
+    fn key(&mut self, socket: &Arc<Socket>) -> usize {
+        socket.key().unwrap_or_else(|| {
+            let key = self.table.insert(socket.clone());
+            socket.set_key(Some(key));
+            key
+        })
+    }
+
+    // ---- deadlines and pauses -----------------------------------------------------------------
+
+    fn settle_deadline(&mut self, socket: &Arc<Socket>, side: Side) {
+        let at = match side {
+            Side::Recv => socket.recv_lane().deadline.at,
+            Side::Send => socket.send_lane().deadline.at,
+        };
+        if let Some(at) = at {
+            self.set_timer(socket, side, at);
+        }
+    }
+
+    /// Makes sure that the lane is looked at by `at`. An earlier timer stays: it will see.
+    fn set_timer(&mut self, socket: &Arc<Socket>, side: Side, at: Instant) {
+        let id = Id { key: self.key(socket), side };
+        let timer = timer_of(socket, side, |timer| *timer);
+        if timer.is_some_and(|timer| timer.at <= at) {
+            return;
+        }
+        if let Some(timer) = timer {
+            self.timers.cancel(timer);
+        }
+        let key = self.timers.insert(at, Timer::Lane(id));
+        timer_of(socket, side, |timer| *timer = Some(key));
+    }
+
+    /// Makes the clock agree with an alarm. Idempotent.
+    pub(crate) fn settle_alarm(&mut self, alarm: &Arc<Alarm>) {
+        alarm.kicked().clear();
+        let (away, at) = alarm.settle();
+        if let Some(key) = away {
+            self.timers.cancel(key);
+        }
+        if let Some(at) = at {
+            if at <= clock::now() {
+                self.after.wakers.extend(alarm.strike());
+            } else {
+                alarm.set_timer(self.timers.insert(at, Timer::Alarm(alarm.clone())));
+            }
+        }
+    }
+
+    /// Fires what is due.
+    pub(crate) fn fire(&mut self) {
+        if self.timers.next().is_none() {
+            return;
+        }
+        let now = clock::now();
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Alarm(alarm) => self.after.wakers.extend(alarm.strike()),
+                Timer::Lane(id) => self.fire_lane(id, now),
+            }
+        }
+    }
+
+    fn fire_lane(&mut self, id: Id, now: Instant) {
+        let socket = self.table[id.key].clone();
+        let later = {
+            let (mut recv, mut send);
+            let (state, deadline, waiters) = match id.side {
+                Side::Recv => {
+                    recv = socket.recv_lane();
+                    let lane = &mut *recv;
+                    (&mut lane.state, &mut lane.deadline, &mut lane.waiters)
+                }
+                Side::Send => {
+                    send = socket.send_lane();
+                    let lane = &mut *send;
+                    (&mut lane.state, &mut lane.deadline, &mut lane.waiters)
+                }
+            };
+            deadline.timer = None;
+            if *state == State::Paused {
+                *state = State::Idle;
+            }
+            let later = deadline.at.filter(|at| *at > now);
+            if deadline.at.is_some() && later.is_none() {
+                deadline.expired = true;
+                waiters.take(&mut self.after.wakers);
+            }
+            later
+        };
+        if let Some(at) = later {
+            self.set_timer(&socket, id.side, at);
+        }
+        self.settle_after_timer(&socket, id.side);
+    }
+
+    fn settle_after_timer(&mut self, socket: &Arc<Socket>, side: Side) {
+        if side == Side::Send && socket.ending() && socket.send_lane().deadline.expired {
+            return self.give_up(socket);
+        }
+        match side {
+            Side::Recv if !socket.ending() => self.settle_recv(socket),
+            Side::Send if !socket.ending() => self.settle_send(socket),
+            _ => self.end(socket),
+        }
+    }
+
+    // ---- the end of a socket ------------------------------------------------------------------
+
+    /// A socket that closes or leaves: sends what is queued, stops receiving, and goes when quiet.
+    fn end(&mut self, socket: &Arc<Socket>) {
+        self.settle_send(socket);
+        let Some(key) = socket.key() else { return socket.left(&mut self.after.wakers) };
+        self.cancel(socket, Id { key, side: Side::Recv });
+        let (connecting, unsent) = {
+            let lane = socket.send_lane();
+            (lane.connecting(), !lane.flushed())
+        };
+        if connecting && socket.closing() {
+            self.cancel(socket, Id { key, side: Side::Send });
+        } else if unsent && !socket.send_lane().failed() {
+            self.linger(socket);
+        }
+        self.reap(key);
+    }
+
+    /// Bounds how long a socket may go on sending after its user has left it.
+    fn linger(&mut self, socket: &Arc<Socket>) {
+        let at = clock::after(self.linger);
+        let already = {
+            let mut lane = socket.send_lane();
+            let already = std::mem::replace(&mut lane.lingering, true);
+            if !already {
+                lane.deadline.at = Some(at);
+                lane.deadline.expired = false;
+            }
+            already
+        };
+        if !already {
+            self.set_timer(socket, Side::Send, at);
+        }
+    }
+
+    /// The peer takes nothing: what is queued is dropped, and what is in flight cancelled.
+    fn give_up(&mut self, socket: &Arc<Socket>) {
+        {
+            let fault = Fault::Kind(io::ErrorKind::TimedOut);
+            let mut lane = socket.send_lane();
+            lane.fail(End::Failed(fault), &mut self.after.ops);
+            lane.waiters.take(&mut self.after.wakers);
+        }
+        let Some(key) = socket.key() else { return };
+        self.cancel(socket, Id { key, side: Side::Send });
+        self.reap(key);
+    }
+
+    fn cancel(&mut self, socket: &Socket, id: Id) {
+        let armed = match id.side {
+            Side::Recv => start_cancel(&mut socket.recv_lane().state),
+            Side::Send => start_cancel(&mut socket.send_lane().state),
+        };
+        if armed {
+            self.backend.cancel(id);
+        }
+    }
+
+    /// Lets an ending and quiet socket out of the table.
+    fn reap(&mut self, key: usize) {
+        let Some(socket) = self.table.get(key) else { return };
+        if !socket.ending() || !quiet(socket) {
+            return;
+        }
+        let socket = self.table.remove(key);
+        socket.set_key(None);
+        self.starved.retain(|&starved| starved != key);
+        for side in [Side::Recv, Side::Send] {
+            if let Some(timer) = timer_of(&socket, side, Option::take) {
+                self.timers.cancel(timer);
+            }
+        }
+        self.backend.forget(key, &socket);
+        socket.left(&mut self.after.wakers);
+        self.after.sockets.push(socket);
+    }
+
+    // ---- the turn -----------------------------------------------------------------------------
+
+    /// One trip to the kernel: flush, park, and put every answer into its lane.
+    pub(crate) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        self.rearm_starved();
+        let deadline = if self.after.is_urgent() {
+            Some(clock::now())
+        } else {
+            [deadline, self.timers.next()].into_iter().flatten().min()
+        };
+        let mut done = std::mem::take(&mut self.done);
+        let waited = self.backend.wait(deadline, &mut done);
+        for completion in done.drain(..) {
+            let Id { key, side } = completion.id;
+            let socket = self.table[key].clone();
+            match side {
+                Side::Recv => self.on_recv(&socket, completion),
+                Side::Send => {
+                    if let Some(op) = self.on_send(&socket, completion) {
+                        self.submit(&socket, Side::Send, op);
+                    }
+                }
+            }
+            if socket.ending() {
+                self.reap(key);
+            }
+        }
+        self.done = done;
+        waited
+    }
+
+    /// Swaps what is to be released after the turn for an empty one.
+    pub(crate) fn take_aftermath(&mut self, empty: &mut Aftermath) {
+        std::mem::swap(&mut self.after, empty);
+    }
+
+    fn on_recv(&mut self, socket: &Arc<Socket>, Completion { id, event, last }: Completion) {
+        let closing = socket.closing();
+        let mut lane = socket.recv_lane();
+        let next = if closing {
+            if last.is_some() {
+                lane.state = State::Idle;
+            }
+            match event {
+                Event::Data(chunk) => self.after.items.push(Item::Data(chunk)),
+                Event::Conn(fd, peer) => self.after.items.push(Item::Conn(fd, peer)),
+                _ => {}
+            }
+            Next::Nothing
+        } else {
+            let descriptors = matches!(&event, Event::Failed(fault) if no_descriptors(*fault));
+            let next = lane.deliver(event, last.is_some(), socket.shape());
+            if !lane.is_empty() || lane.ended().is_some() {
+                lane.waiters.take(&mut self.after.wakers);
+            }
+            match next {
+                Next::Shed(pause) if !descriptors => Next::Pause(pause),
+                next => next,
+            }
+        };
+        drop(lane);
+        self.after.ops.extend(last);
+        self.follow(socket, id, next);
+    }
+
+    fn follow(&mut self, socket: &Arc<Socket>, id: Id, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Starve => self.starved.push_back(id.key),
+            Next::Cancel => self.backend.cancel(id),
+            Next::Rearm if socket.ending() => {
+                // Leaving: the lane thinks of its waiters, but they are to wait elsewhere.
+                socket.recv_lane().state = State::Idle;
+            }
+            Next::Rearm => {
+                let op = socket.recv_lane().op(socket.shape());
+                self.submit(socket, id.side, op);
+            }
+            Next::Shed(pause) => {
+                self.shed(socket);
+                self.set_timer(socket, id.side, clock::after(pause));
+            }
+            Next::Pause(pause) => self.set_timer(socket, id.side, clock::after(pause)),
+        }
+    }
+
+    /// Out of descriptors: the connections that wait are told so, instead of left hanging.
+    fn shed(&mut self, listener: &Arc<Socket>) {
+        let Some(reserve) = &mut self.reserve else { return };
+        let mut shed = 0;
+        while shed < SHED_MAX && reserve.shed(listener.fd()) {
+            shed += 1;
+        }
+        listener.recv_lane().shed += shed;
+    }
+
+    fn on_send(&mut self, socket: &Arc<Socket>, completion: Completion) -> Option<Op> {
+        let Completion { id, event, last } = completion;
+        let mut lane = socket.send_lane();
+        let op = last.expect("a send completes once");
+        let next = lane.deliver(event, op, &mut self.after.ops);
+        lane.waiters.take(&mut self.after.wakers);
+        let op = if next == Next::Nothing { lane.next() } else { None };
+        let finish = op.is_none() && !lane.open() && !lane.finished();
+        drop(lane);
+        if let Next::Pause(pause) = next {
+            self.set_timer(socket, id.side, clock::after(pause));
+        }
+        if finish {
+            self.finish_writing(socket);
+        }
+        op
+    }
+
+    fn rearm_starved(&mut self) {
+        if self.starved.is_empty() || !self.pool.ready_or_starve() {
+            return;
+        }
+        for key in std::mem::take(&mut self.starved) {
+            let socket = self.table[key].clone();
+            socket.recv_lane().state = State::Idle;
+            self.settle(&socket, Side::Recv);
+            self.after.sockets.push(socket); // It may have closed: perhaps the last reference.
+        }
+    }
+
+    // ---- the end of the loop ------------------------------------------------------------------
+
+    /// Whether a socket that was left by its user still has something to send.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.table.iter().any(|(_, socket)| socket.ending() && !socket.send_lane().flushed())
+    }
+
+    /// Whether any socket still has something to send.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.table.iter().any(|(_, socket)| {
+            let lane = socket.send_lane();
+            !lane.flushed() && !lane.failed() && !lane.connecting()
+        })
+    }
+
+    /// Ends the driver: the kernel lets go first, then everybody who waits is told.
+    pub(crate) fn shutdown(self) {
+        let Self { backend, table, mut timers, mut after, .. } = self;
+        drop(backend);
+        table.into_iter().for_each(|(_, socket)| socket.fail());
+        for timer in timers.drain() {
+            if let Timer::Alarm(alarm) = timer {
+                alarm.fail();
+            }
+        }
+        after.release();
+    }
+
+    pub(super) fn unparker(&self) -> Unpark {
+        self.backend.unparker()
+    }
+
+    pub(super) fn world(&self) -> Option<World> {
+        self.backend.world()
+    }
+
+    pub(super) fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(super) fn block_size(&self) -> usize {
+        self.pool.block_size()
+    }
+}
+
+fn timer_of<T>(
+    socket: &Socket,
+    side: Side,
+    f: impl FnOnce(&mut Option<TimerKey>) -> T,
+) -> T {
+    match side {
+        Side::Recv => f(&mut socket.recv_lane().deadline.timer),
+        Side::Send => f(&mut socket.send_lane().deadline.timer),
+    }
+}
+
+/// Nothing of the socket is in the kernel, and nothing of it has to go there.
+fn quiet(socket: &Socket) -> bool {
+    let resting = |state| matches!(state, State::Idle | State::Starved | State::Paused);
+    let reading = !resting(socket.recv_lane().state);
+    let lane = socket.send_lane();
+    !reading && resting(lane.state) && (lane.flushed() || lane.failed())
+}
+
+/// Whether an accept failed for want of descriptors, so that giving one up would help.
+fn no_descriptors(fault: Fault) -> bool {
+    #[cfg(unix)]
+    const CODES: &[i32] = &[libc::EMFILE, libc::ENFILE];
+    #[cfg(windows)]
+    const CODES: &[i32] = &[windows_sys::Win32::Networking::WinSock::WSAEMFILE];
+    matches!(fault, Fault::Os(code) if CODES.contains(&code))
+}
+
+/// How many waiting connections are told at once that there is no descriptor for them.
+const SHED_MAX: u64 = 16;

@@ -1,0 +1,282 @@
+//! io_uring: multishot accept, multishot receive into a ring of lent blocks.
+//!
+//! # Safety
+//!
+//! Everything the kernel may touch is owned by this file: operations and sockets by `flying` until
+//! their last completion, blocks by `blocks` until a completion names them. `Drop` cancels
+//! everything and reaps every operation, because closing a ring does **not** wait for the kernel to
+//! stop writing.
+#![allow(unsafe_code)]
+
+use super::uring_blocks::{Blocks, GROUP};
+use super::{Completion, Event, Id, Op, Side, Socket, Unpark};
+use crate::clock;
+use crate::error::Fault;
+use crate::pool::Pool;
+use crate::sys::{Fd, OsSocket};
+use io_uring::types::{self, CancelBuilder, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) struct Uring {
+    ring: IoUring,
+    /// What the kernel works on, by key and side.
+    flying: Vec<[Option<Flight>; 2]>,
+    in_flight: usize,
+    blocks: Blocks,
+    early: Vec<Completion>,
+    pool: Pool,
+    blocks_max: usize,
+    wake: Arc<OwnedFd>,
+    wake_armed: bool,
+}
+
+struct Flight {
+    op: Op,
+    /// Keeps the descriptor open as long as the kernel works on it.
+    _socket: Arc<Socket>,
+}
+
+impl Uring {
+    pub(crate) fn new(pool: Pool, blocks_max: usize) -> io::Result<Self> {
+        let ring = IoUring::builder()
+            .setup_cqsize(CQ_ENTRIES)
+            .setup_clamp()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .build(SQ_ENTRIES)?;
+        let blocks = Blocks::new(&ring, blocks_max)?;
+        let wake = Arc::new(event_fd()?);
+        Ok(Self {
+            ring,
+            flying: Vec::new(),
+            in_flight: 0,
+            blocks,
+            early: Vec::new(),
+            pool,
+            blocks_max,
+            wake,
+            wake_armed: false,
+        })
+    }
+
+    pub(crate) fn unparker(&self) -> Unpark {
+        let wake = self.wake.clone();
+        Box::new(move || {
+            let one = 1u64.to_ne_bytes();
+            // SAFETY: eight readable bytes, and a descriptor that `wake` keeps open.
+            unsafe { libc::write(wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        })
+    }
+
+    pub(crate) fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
+        // A multishot receive on an empty ring of blocks would end at once, or worse.
+        if matches!(op, Op::Recv { .. }) && self.blocks.lent() == 0 {
+            self.blocks.refill(&self.pool);
+            if self.blocks.lent() == 0 {
+                self.early.push(Completion { id, event: Event::Starved, last: Some(op) });
+                return None;
+            }
+        }
+        let Ok(fd) = socket.fd().os().map(AsRawFd::as_raw_fd) else {
+            unreachable!("a real loop has real sockets only")
+        };
+        if self.flying.len() <= id.key {
+            self.flying.resize_with(id.key + 1, || [None, None]);
+        }
+        let entry = entry(fd, &op).user_data(to_data(id));
+        let place = &mut self.flying[id.key][id.side as usize];
+        assert!(place.is_none(), "one operation per lane");
+        *place = Some(Flight { op, _socket: socket.clone() });
+        self.in_flight += 1;
+        self.push(&entry);
+        None
+    }
+
+    pub(crate) fn cancel(&mut self, id: Id) {
+        let flying = self.flying.get(id.key).is_some_and(|sides| sides[id.side as usize].is_some());
+        if flying {
+            self.push(&opcode::AsyncCancel::new(to_data(id)).build().user_data(CANCEL));
+        }
+    }
+
+    /// Once pushed, an entry is in flight: a failing `enter` does not take it back.
+    fn push(&mut self, entry: &squeue::Entry) {
+        loop {
+            // SAFETY: all memory that the entry points to is in `flying`, which outlives it.
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+                return;
+            }
+            let _ = self.ring.submit();
+        }
+    }
+
+    pub(crate) fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        done: &mut Vec<Completion>,
+    ) -> io::Result<()> {
+        self.blocks.refill(&self.pool);
+        if !self.wake_armed {
+            self.wake_armed = true;
+            let fd = types::Fd(self.wake.as_raw_fd());
+            let poll = opcode::PollAdd::new(fd, libc::POLLIN as u32).multi(true);
+            self.push(&poll.build().user_data(WAKE));
+        }
+        let deadline = if self.early.is_empty() { deadline } else { Some(clock::now()) };
+        self.enter(deadline)?;
+        done.append(&mut self.early);
+        self.collect(done);
+        Ok(())
+    }
+
+    fn enter(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let ready = !self.ring.completion().is_empty();
+        if ready && self.ring.submission().is_empty() {
+            return Ok(());
+        }
+        let time =
+            deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
+        let mut args = SubmitArgs::new();
+        if let Some(time) = &time {
+            args = args.timespec(time);
+        }
+        match self.ring.submitter().submit_with_args(usize::from(!ready), &args) {
+            Ok(_) => Ok(()),
+            // The time is over, a signal came, or the completions overflow: there is something
+            // to collect.
+            Err(error) if error.raw_os_error().is_some_and(|code| GO_ON.contains(&code)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn collect(&mut self, done: &mut Vec<Completion>) {
+        loop {
+            let Some(entry) = self.ring.completion().next() else { return };
+            let (data, more) = (entry.user_data(), cqueue::more(entry.flags()));
+            match data {
+                CANCEL => continue,
+                WAKE => {
+                    self.wake_armed = more;
+                    self.hush();
+                    continue;
+                }
+                _ => {}
+            }
+            let id = from_data(data);
+            let event = self.event(id, &entry);
+            let last = if more { None } else { self.land(id) };
+            done.push(Completion { id, event, last });
+        }
+    }
+
+    fn land(&mut self, id: Id) -> Option<Op> {
+        let flight = self.flying[id.key][id.side as usize].take();
+        self.in_flight -= 1;
+        Some(flight.expect("an operation completes once").op)
+    }
+
+    /// Empties the wake-up counter.
+    fn hush(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: eight writable bytes, and an open descriptor that does not block.
+        unsafe { libc::read(self.wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+
+    fn event(&mut self, id: Id, entry: &cqueue::Entry) -> Event {
+        let result = entry.result();
+        let len = usize::try_from(result).unwrap_or(0);
+        // A selected block is ours again whatever the result says.
+        let chunk = cqueue::buffer_select(entry.flags())
+            .and_then(|slot| self.blocks.take(slot, len, self.pool.block_size()));
+        if result < 0 {
+            return match -result {
+                libc::ENOBUFS if matches!(self.op(id), Op::Recv { .. }) => {
+                    self.blocks.grow(self.blocks_max);
+                    Event::Starved
+                }
+                libc::ECANCELED => Event::Cancelled,
+                code => Event::Failed(Fault::Os(code)),
+            };
+        }
+        match self.op(id) {
+            // SAFETY: a successful accept returns a new descriptor that nobody else owns.
+            Op::Accept => Event::Conn(Fd::Os(unsafe { OsSocket::from_raw_fd(result) }), None),
+            Op::Recv { .. } if result == 0 => Event::Eof,
+            Op::Recv { .. } => Event::Data(chunk.expect("a receive selects a block")),
+            Op::Connect(_) => Event::Connected,
+            Op::Send(_) => Event::Sent(len),
+        }
+    }
+
+    fn op(&self, id: Id) -> &Op {
+        &self.flying[id.key][id.side as usize].as_ref().expect("in flight until its last answer").op
+    }
+}
+
+impl Drop for Uring {
+    fn drop(&mut self) {
+        let mut done = Vec::new();
+        while self.in_flight > 0 {
+            let _ = self.ring.submit();
+            let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any().all());
+            if self.enter(None).is_err() {
+                std::process::abort(); // The kernel may still write: there is no safe way on.
+            }
+            self.collect(&mut done);
+        }
+    }
+}
+
+/// The whole meaning of every operation: one submission entry.
+fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
+    let fd = types::Fd(fd);
+    match op {
+        Op::Accept => opcode::AcceptMulti::new(fd).flags(ACCEPT_FLAGS).build(),
+        Op::Recv { multi: true } => opcode::RecvMulti::new(fd, GROUP).build(),
+        Op::Recv { multi: false } => opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+            .buf_group(GROUP)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT),
+        // The address is boxed, and the box stays in `flying`.
+        Op::Connect(to) => {
+            opcode::Connect::new(fd, to.raw.as_ptr().cast(), to.raw.len()).build()
+        }
+        Op::Send(chunk) => {
+            let len = u32::try_from(chunk.len()).unwrap_or(SEND_MAX);
+            opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
+        }
+    }
+}
+
+fn event_fd() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is involved.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn to_data(id: Id) -> u64 {
+    (id.key as u64) << 1 | id.side as u64
+}
+
+fn from_data(data: u64) -> Id {
+    let side = if data & 1 == 0 { Side::Recv } else { Side::Send };
+    Id { key: (data >> 1) as usize, side }
+}
+
+const SQ_ENTRIES: u32 = 256;
+/// Bursts beyond it overflow into the kernel's own list, which loses nothing.
+const CQ_ENTRIES: u32 = 4096;
+const WAKE: u64 = u64::MAX;
+const CANCEL: u64 = u64::MAX - 1;
+const ACCEPT_FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+const SEND_MAX: u32 = 1 << 30;
+const GO_ON: [i32; 4] = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN];

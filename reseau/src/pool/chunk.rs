@@ -1,0 +1,369 @@
+//! Views of memory: [`Chunk`] to read, [`Block`] and [`Buffer`] to fill.
+//!
+//! # Safety
+//!
+//! A [`Raw`] is one heap allocation: a header with a count, then bytes. Whoever holds a `Raw`, a
+//! `Block` or a `Buffer` is its only owner and may write; `freeze` gives the writing up, and from
+//! then on the bytes are only read, until the last `Chunk` hands the `Raw` back or frees it.
+//! A chunk's `start` and `len` are set at creation and only ever narrowed, so they stay inside
+//! initialised bytes of an allocation that its `owner` keeps alive and does not move.
+#![allow(unsafe_code)]
+
+use super::Shared;
+use std::alloc::{self, Layout};
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// Bytes, received or to be sent: a view that is cheap to clone, to split and to send across
+/// threads. Received chunks lie in blocks of a loop's pool, which get them back when the last view
+/// is dropped; chunks of yours lie wherever you had them.
+///
+/// ```
+/// let mut chunk = reseau::Chunk::from(b"hello world".to_vec());
+/// let hello = chunk.split_to(5);
+/// chunk.advance(1);
+/// assert_eq!((&*hello, &*chunk), (&b"hello"[..], &b"world"[..]));
+/// ```
+pub struct Chunk {
+    start: NonNull<u8>,
+    len: usize,
+    owner: Owner,
+}
+
+enum Owner {
+    /// A counted allocation of ours; `None` for bytes that live for ever.
+    Ours(Option<NonNull<Header>>),
+    Theirs(Arc<dyn AsRef<[u8]> + Send + Sync>),
+}
+
+/// Sole ownership of one allocation: a header, then `capacity` bytes.
+pub(super) struct Raw(NonNull<Header>);
+
+struct Header {
+    views: AtomicUsize,
+    capacity: usize,
+    /// Where the allocation goes when the last view is dropped; `None`: back to the heap.
+    pool: Option<Arc<Shared>>,
+}
+
+/// One exclusively owned block of a pool.
+pub(crate) struct Block(Option<Raw>);
+
+/// A growing piece of the heap that ends as a [`Chunk`]: where small writes are collected.
+pub(crate) struct Buffer {
+    raw: Raw,
+    len: usize,
+}
+
+// SAFETY: the bytes are read-only while shared, and the owner's count is atomic.
+unsafe impl Send for Chunk {}
+// SAFETY: as above: `&Chunk` only reads.
+unsafe impl Sync for Chunk {}
+// SAFETY: a raw allocation has one owner at a time and no tie to a thread.
+unsafe impl Send for Raw {}
+// SAFETY: `&Raw` gives no access to the bytes.
+unsafe impl Sync for Raw {}
+
+impl Chunk {
+    /// A view of bytes that any owner keeps alive. The owner's `as_ref` is called once, here, and
+    /// must go on returning the same bytes; its destructor runs where no lock is held.
+    pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        let owner: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(owner);
+        let bytes = (*owner).as_ref();
+        let (start, len) = (NonNull::from(bytes).cast(), bytes.len());
+        Self { start, len, owner: Owner::Theirs(owner) }
+    }
+
+    /// A chunk with its own copy of `bytes`.
+    #[must_use]
+    pub fn copy_from(bytes: &[u8]) -> Self {
+        let mut buffer = Buffer::with_capacity(bytes.len());
+        buffer.extend(bytes);
+        buffer.freeze()
+    }
+
+    /// Drops the first `count` bytes of the view.
+    ///
+    /// # Panics
+    ///
+    /// When the view is shorter than `count`.
+    pub fn advance(&mut self, count: usize) {
+        assert!(count <= self.len, "advance by {count} in a chunk of {}", self.len);
+        // SAFETY: `count` is within the view.
+        self.start = unsafe { self.start.add(count) };
+        self.len -= count;
+    }
+
+    /// Keeps the first `len` bytes of the view; a longer `len` changes nothing.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Takes the first `count` bytes off into a view of their own; both share the memory.
+    ///
+    /// # Panics
+    ///
+    /// When the view is shorter than `count`.
+    #[must_use]
+    pub fn split_to(&mut self, count: usize) -> Self {
+        let mut head = self.clone();
+        self.advance(count);
+        head.truncate(count);
+        head
+    }
+}
+
+impl Clone for Chunk {
+    fn clone(&self) -> Self {
+        let owner = match &self.owner {
+            Owner::Ours(None) => Owner::Ours(None),
+            Owner::Ours(Some(header)) => {
+                // SAFETY: this view keeps the allocation alive.
+                let views = unsafe { &header.as_ref().views };
+                let before = views.fetch_add(1, Ordering::Relaxed);
+                assert!(before < isize::MAX as usize, "a chunk has too many views");
+                Owner::Ours(Some(*header))
+            }
+            Owner::Theirs(owner) => Owner::Theirs(owner.clone()),
+        };
+        Self { start: self.start, len: self.len, owner }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let Owner::Ours(Some(header)) = self.owner else { return };
+        // SAFETY: this view keeps the allocation alive until the count says otherwise.
+        if unsafe { header.as_ref() }.views.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            Raw(header).retire();
+        }
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `start` and `len` lie within initialised bytes that `owner` keeps alive.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { start: NonNull::dangling(), len: 0, owner: Owner::Ours(None) }
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}
+
+impl PartialEq for Chunk {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Chunk {}
+
+impl PartialEq<[u8]> for Chunk {
+    fn eq(&self, other: &[u8]) -> bool {
+        **self == *other
+    }
+}
+
+impl<const N: usize> PartialEq<[u8; N]> for Chunk {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        **self == *other
+    }
+}
+
+impl From<Vec<u8>> for Chunk {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from_owner(bytes)
+    }
+}
+
+impl From<String> for Chunk {
+    fn from(text: String) -> Self {
+        Self::from_owner(text)
+    }
+}
+
+impl From<&'static [u8]> for Chunk {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self { start: NonNull::from(bytes).cast(), len: bytes.len(), owner: Owner::Ours(None) }
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Chunk {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl From<&'static str> for Chunk {
+    fn from(text: &'static str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+/// Without a copy: the chunk keeps the bytes alive.
+#[cfg(feature = "bytes")]
+impl From<bytes::Bytes> for Chunk {
+    fn from(bytes: bytes::Bytes) -> Self {
+        Self::from_owner(bytes)
+    }
+}
+
+/// Without a copy: the bytes keep the chunk, and so its block, alive.
+#[cfg(feature = "bytes")]
+impl From<Chunk> for bytes::Bytes {
+    fn from(chunk: Chunk) -> Self {
+        Self::from_owner(chunk)
+    }
+}
+
+impl Block {
+    pub(super) fn lend(mut raw: Raw, pool: Arc<Shared>) -> Self {
+        raw.header().pool = Some(pool);
+        Self(Some(raw))
+    }
+
+    /// The block's bytes, to be written by a system call or by the kernel.
+    pub(crate) fn space(&mut self) -> &mut [MaybeUninit<u8>] {
+        self.0.as_mut().expect("owned until consumed").space()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fill(&mut self, bytes: &[u8]) {
+        self.space()[..bytes.len()].copy_from_slice(as_uninit(bytes));
+    }
+
+    /// Whether so few bytes are better copied than to pin the block.
+    pub(crate) fn is_few(len: usize, block_size: usize) -> bool {
+        len <= block_size / FEW
+    }
+
+    /// The first `len` bytes, which whoever calls has had written, as a chunk. Few bytes are
+    /// copied out and the block goes home at once, so that a held chunk never pins much.
+    pub(crate) fn into_chunk(mut self, len: usize) -> Chunk {
+        if Self::is_few(len, self.space().len()) {
+            return self.copy_out(len);
+        }
+        self.0.take().expect("owned until consumed").freeze(len)
+    }
+
+    /// A copy of the first `len` bytes, which whoever calls has had written.
+    pub(crate) fn copy_out(&mut self, len: usize) -> Chunk {
+        let space = &self.space()[..len];
+        // SAFETY: the caller had `len` bytes written (by a receive call that said so).
+        Chunk::copy_from(unsafe { &*(std::ptr::from_ref(space) as *const [u8]) })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Some(raw) = self.0.take() {
+            raw.retire();
+        }
+    }
+}
+
+impl Buffer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { raw: Raw::allocate(capacity), len: 0 }
+    }
+
+    /// Appends as many of `bytes` as there is room for, and says how many.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) -> usize {
+        let room = &mut self.raw.space()[self.len..];
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(as_uninit(&bytes[..count]));
+        self.len += count;
+        count
+    }
+
+    pub(crate) fn freeze(self) -> Chunk {
+        self.raw.freeze(self.len)
+    }
+}
+
+impl Raw {
+    pub(super) fn allocate(capacity: usize) -> Self {
+        let layout = layout(capacity);
+        // SAFETY: a header has a non-zero size.
+        let memory = unsafe { alloc::alloc(layout) }.cast::<Header>();
+        let Some(header) = NonNull::new(memory) else { alloc::handle_alloc_error(layout) };
+        // SAFETY: freshly allocated with the header's layout.
+        unsafe { header.write(Header { views: AtomicUsize::new(0), capacity, pool: None }) };
+        Self(header)
+    }
+
+    /// Gives up writing: the first `len` bytes, all of them written, as a chunk.
+    fn freeze(mut self, len: usize) -> Chunk {
+        *self.header().views.get_mut() = 1;
+        let start = NonNull::from(&mut self.space()[..len]).cast();
+        let header = self.0;
+        std::mem::forget(self);
+        Chunk { start, len, owner: Owner::Ours(Some(header)) }
+    }
+
+    /// Goes home to the pool, or back to the heap.
+    fn retire(mut self) {
+        match self.header().pool.take() {
+            Some(pool) => pool.give(self),
+            None => drop(self),
+        }
+    }
+
+    fn header(&mut self) -> &mut Header {
+        // SAFETY: the allocation is ours alone, and lives until our drop.
+        unsafe { self.0.as_mut() }
+    }
+
+    fn space(&mut self) -> &mut [MaybeUninit<u8>] {
+        let capacity = self.header().capacity;
+        // SAFETY: the bytes lie right behind the header, in the same allocation.
+        let bytes = unsafe { self.0.add(1) }.cast();
+        // SAFETY: there are `capacity` of them, and they are ours alone.
+        unsafe { std::slice::from_raw_parts_mut(bytes.as_ptr(), capacity) }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let layout = layout(self.header().capacity);
+        // SAFETY: the header was written in `allocate` and is dropped once, here.
+        unsafe { self.0.drop_in_place() };
+        // SAFETY: allocated with this very layout; the owner is gone.
+        unsafe { alloc::dealloc(self.0.as_ptr().cast(), layout) };
+    }
+}
+
+fn layout(capacity: usize) -> Layout {
+    let bytes = Layout::array::<u8>(capacity).expect("a capacity that fits in memory");
+    Layout::new::<Header>().extend(bytes).expect("a capacity that fits in memory").0
+}
+
+fn as_uninit(bytes: &[u8]) -> &[MaybeUninit<u8>] {
+    // SAFETY: initialised bytes may always be seen as perhaps uninitialised ones.
+    unsafe { &*(std::ptr::from_ref(bytes) as *const [MaybeUninit<u8>]) }
+}
+
+/// A block is copied rather than pinned when at most one part in so many of it is used.
+const FEW: usize = 16;

@@ -1,0 +1,309 @@
+//! Descriptors and their control calls: the one place above the operating system.
+//!
+//! Sockets of the system are [`socket2::Socket`]s. What differs between systems is written twice,
+//! in `unix.rs` and in `windows.rs`, under the same names in the same order, so that nothing above
+//! this room asks which system it runs on. **The platform contract**, which both files keep:
+//!
+//! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
+//!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
+//! - `stream(domain)`: a new stream socket, non-blocking, not inherited by child processes, never
+//!   raising SIGPIPE; atomically where the system can;
+//! - `stream_pair()`: two connected Unix-domain streams like that, or `Unsupported`;
+//! - `accept(listener)`: the next connection, made like `stream`, whatever the listener's mode;
+//! - `is_connecting(error)`: a non-blocking `connect` is under way;
+//! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
+//! - `reuse_port`, `tos`, `quickack` and their `set_` twins: options that some systems lack;
+//! - `waiting(domain)`, `waiting_pair()`: sockets for the blocking door, which wait;
+//! - `is_nonblocking(socket)`, where the system tells, else `false`;
+//! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
+//! - `wait(socket, side, limit)`: sleeps until the call would not wait; `false` when time is up;
+//! - `number(socket)`: what descriptors are called here, and this one's number;
+//! - `TIMED_OUT`, `TIMEOUT_MIN`, `AT_ONCE_MAX`: facts about timeouts;
+//! - `at_exit(f)`: the C runtime's.
+#![allow(unsafe_code)]
+// The blocking door alone does not use everything that is here.
+#![cfg_attr(not(feature = "async"), allow(dead_code, unused_imports))]
+
+use crate::addr::Addr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::time::Duration;
+
+pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
+
+pub(crate) mod blocking;
+mod descriptor;
+#[cfg(feature = "async")]
+pub(crate) mod poller;
+#[cfg(feature = "async")]
+pub(crate) mod sim;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
+
+pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
+pub(crate) use system::at_exit;
+
+/// A stream socket: the operating system's, or the simulated kernel's.
+#[derive(Debug)]
+pub(crate) enum Fd {
+    Os(OsSocket),
+    #[cfg(feature = "async")]
+    Sim(sim::Port),
+}
+
+/// What a listener hands out. Without `peer`, ask the socket itself.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) fd: Fd,
+    pub(crate) peer: Option<Addr>,
+}
+
+/// One of the two ways through a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Recv,
+    Send,
+}
+
+/// One call, for whichever kernel the socket belongs to.
+macro_rules! either {
+    ($fd:expr, $os:ident => $real:expr, $port:ident => $simulated:expr) => {
+        match $fd {
+            Fd::Os($os) => $real,
+            #[cfg(feature = "async")]
+            Fd::Sim($port) => $simulated,
+        }
+    };
+}
+
+impl Fd {
+    /// A stream socket: non-blocking, closed on exec, never raising SIGPIPE.
+    pub(crate) fn open(domain: Domain) -> io::Result<Self> {
+        system::stream(domain).map(Self::Os)
+    }
+
+    /// Two connected Unix-domain streams (`Unsupported` on Windows).
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        system::stream_pair().map(|(a, b)| (Self::Os(a), Self::Os(b)))
+    }
+
+    /// The system's socket; `Unsupported` for a simulated one.
+    pub(crate) fn os(&self) -> io::Result<&OsSocket> {
+        either!(self, socket => Ok(socket), _port => Err(unsupported("socket is simulated")))
+    }
+
+    /// The system's socket; `Unsupported` for a simulated one, which is closed.
+    pub(crate) fn into_os(self) -> io::Result<OsSocket> {
+        either!(self, socket => Ok(socket), _port => Err(unsupported("socket is simulated")))
+    }
+
+    pub(crate) fn bind(&self, addr: &Addr) -> io::Result<()> {
+        either!(self, socket => socket.bind(&to_sock_addr(addr)?), port => port.bind(addr))
+    }
+
+    /// Starts to listen. Systems cut `backlog` to their own limit (`somaxconn`).
+    pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
+        let cut = i32::try_from(backlog).unwrap_or(i32::MAX);
+        either!(self, socket => socket.listen(cut), port => port.listen(backlog))
+    }
+
+    /// Starts to connect. `true`: connected at once. `false`: under way; writable says when it is
+    /// over and [`take_error`](Self::take_error) how it went.
+    ///
+    /// `WouldBlock` from a Unix-domain socket on Linux means that the listener's backlog is full:
+    /// nothing is under way then.
+    pub(crate) fn connect(&self, addr: &Addr) -> io::Result<bool> {
+        either!(self,
+            socket => match socket.connect(&to_sock_addr(addr)?) {
+                Ok(()) => Ok(true),
+                Err(error) if system::is_connecting(&error) => Ok(false),
+                Err(error) => Err(error),
+            },
+            port => port.connect(addr))
+    }
+
+    /// Takes the error that the kernel keeps for this socket.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        either!(self, socket => socket.take_error(), port => port.take_error())
+    }
+
+    /// The next connection, non-blocking and closed on exec; `WouldBlock` if there is none.
+    pub(crate) fn accept(&self) -> io::Result<Accepted> {
+        either!(self,
+            listener => {
+                let (socket, addr) = uninterrupted(|| system::accept(listener))?;
+                Ok(Accepted { fd: Self::Os(socket), peer: from_sock_addr(&addr).ok() })
+            },
+            port => port.accept())
+    }
+
+    /// Receives what is there; 0 is the end of the stream (or an empty `space`).
+    pub(crate) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        either!(self, socket => uninterrupted(|| socket.recv(space)), port => port.recv(space))
+    }
+
+    /// Sends what fits; never raises SIGPIPE.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        either!(self,
+            socket => uninterrupted(|| socket.send_with_flags(bytes, system::NOSIGNAL)),
+            port => port.send(bytes))
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        either!(self, socket => socket.shutdown(how), port => port.shutdown(how))
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<Addr> {
+        either!(self, socket => from_sock_addr(&socket.local_addr()?), port => port.local_addr())
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<Addr> {
+        either!(self, socket => from_sock_addr(&socket.peer_addr()?), port => port.peer_addr())
+    }
+}
+
+/// The options table: for each its two names, its type, and the two calls that read and write it.
+/// A simulated socket keeps them under the name of the first.
+macro_rules! options {
+    ($($get:ident, $set:ident: $value:ty => $read:path, $write:path;)*) => {
+        impl Fd {
+            $(
+                pub(crate) fn $get(&self) -> io::Result<$value> {
+                    either!(self,
+                        socket => $read(socket),
+                        port => port.option(stringify!($get)).map(OptionValue::from_number))
+                }
+
+                pub(crate) fn $set(&self, value: $value) -> io::Result<()> {
+                    either!(self,
+                        socket => $write(socket, value),
+                        port => port.set_option(stringify!($get), OptionValue::to_number(value)))
+                }
+            )*
+        }
+    };
+}
+
+options! {
+    nodelay, set_nodelay: bool => OsSocket::tcp_nodelay, OsSocket::set_tcp_nodelay;
+    ttl, set_ttl: u32 => OsSocket::ttl_v4, OsSocket::set_ttl_v4;
+    linger, set_linger: Option<Duration> => OsSocket::linger, OsSocket::set_linger;
+    keepalive, set_keepalive: bool => OsSocket::keepalive, OsSocket::set_keepalive;
+    reuse_address, set_reuse_address: bool =>
+        OsSocket::reuse_address, OsSocket::set_reuse_address;
+    reuse_port, set_reuse_port: bool => system::reuse_port, system::set_reuse_port;
+    recv_buffer_size, set_recv_buffer_size: usize =>
+        OsSocket::recv_buffer_size, OsSocket::set_recv_buffer_size;
+    send_buffer_size, set_send_buffer_size: usize =>
+        OsSocket::send_buffer_size, OsSocket::set_send_buffer_size;
+    only_v6, set_only_v6: bool => OsSocket::only_v6, OsSocket::set_only_v6;
+    tos, set_tos: u32 => system::tos, system::set_tos;
+    quickack, set_quickack: bool => system::quickack, system::set_quickack;
+}
+
+/// How a simulated socket keeps an option's value.
+#[cfg(feature = "async")]
+trait OptionValue {
+    fn to_number(self) -> u64;
+    fn from_number(number: u64) -> Self;
+}
+
+#[cfg(feature = "async")]
+macro_rules! option_value {
+    ($($value:ty: $self:ident => $to:expr, $number:ident => $from:expr;)*) => {$(
+        impl OptionValue for $value {
+            fn to_number($self) -> u64 { $to }
+            fn from_number($number: u64) -> Self { $from }
+        }
+    )*};
+}
+
+#[cfg(feature = "async")]
+option_value! {
+    bool: self => u64::from(self), number => number != 0;
+    u32: self => u64::from(self), number => u32::try_from(number).unwrap_or(Self::MAX);
+    usize: self => self as u64, number => Self::try_from(number).unwrap_or(Self::MAX);
+    // 0: none; otherwise the milliseconds and one.
+    Option<Duration>: self => self.map_or(0, |span| {
+            u64::try_from(span.as_millis()).map_or(u64::MAX, |millis| millis.saturating_add(1))
+        }),
+        number => number.checked_sub(1).map(Duration::from_millis);
+}
+
+/// A spare descriptor: given up to shed one connection when the process has none left.
+///
+/// A listener out of descriptors cannot even refuse: the connection stays in the backlog and the
+/// listener stays readable. With the spare it takes the connection, closes it, and goes on.
+#[derive(Debug)]
+pub(crate) struct Reserve(Option<OsSocket>);
+
+impl Reserve {
+    /// Takes a descriptor aside; `None` if there is none left already.
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self(Some(system::stream(Domain::IPV4).ok()?)))
+    }
+
+    /// Accepts one connection of `listener` and closes it. `true` if there was one.
+    pub(crate) fn shed(&mut self, listener: &Fd) -> bool {
+        drop(self.0.take());
+        let shed = listener.accept().is_ok();
+        self.0 = system::stream(Domain::IPV4).ok();
+        shed
+    }
+}
+
+/// An address as the kernel wants it; `InvalidInput` says what does not fit.
+pub(crate) fn to_sock_addr(addr: &Addr) -> io::Result<SockAddr> {
+    match addr {
+        Addr::Inet(addr) => Ok(SockAddr::from(*addr)),
+        Addr::Unix(addr) => system::to_unix(addr),
+    }
+}
+
+/// An address as the kernel gave it; `InvalidInput` for a family that is not one of ours.
+pub(crate) fn from_sock_addr(addr: &SockAddr) -> io::Result<Addr> {
+    if let Some(inet) = addr.as_socket() {
+        Ok(Addr::Inet(inet))
+    } else if addr.is_unix() {
+        system::from_unix(addr).map(Addr::Unix)
+    } else {
+        let what = format!("address of unknown family {}", addr.family());
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+    }
+}
+
+/// The domain that a socket for `addr` is opened in.
+pub(crate) fn domain(addr: &Addr) -> Domain {
+    match addr {
+        Addr::Inet(addr) => Domain::for_address(*addr),
+        Addr::Unix(_) => Domain::UNIX,
+    }
+}
+
+/// Repeats `call` while signals interrupt it.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// A span as `poll` wants it: whole milliseconds, rounded up; -1 for ever.
+fn millis(span: Option<Duration>) -> i32 {
+    let up = |span: Duration| span.as_nanos().div_ceil(1_000_000);
+    span.map_or(-1, |span| i32::try_from(up(span)).unwrap_or(i32::MAX))
+}
+
+fn unsupported(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
+#[cfg(test)]
+mod tests;

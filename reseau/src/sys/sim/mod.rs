@@ -1,0 +1,214 @@
+//! The simulated kernel: sockets as values, time as a number, every choice from one seed.
+//!
+//! A [`World`] is one machine without hardware. Its sockets answer the calls of [`Fd`] as those of
+//! Linux do (measured there, not remembered), always without blocking. **The contract:**
+//!
+//! - Nothing happens by itself. A call changes its own socket and schedules what must *arrive*
+//!   elsewhere; [`World::advance_to`] moves the time and delivers. A connection that is opened,
+//!   bytes, the end of a stream, a reset, and the news that there is room again are all arrivals.
+//! - The same seed and the same calls give the same run and the same [`World::trace`], on every
+//!   machine: tables are ordered, numbers are integers, and no address of memory decides anything.
+//!   A call that only finds out that it would block draws no chance and leaves no trace.
+//! - Every address belongs to the world. IPv4 and IPv6 have separate ports; a wildcard listener
+//!   hears every address of its family. There is no TIME_WAIT, so `reuse_address` changes nothing.
+//! - TCP connects in a round trip, in the background. A full backlog drops the attempt, which is
+//!   repeated after 1, 2, 4 … seconds and times out in the end. Unix streams connect at once.
+//! - Bytes arrive in order. What a socket sends and its peer has not read is bounded by the peer's
+//!   `recv_buffer_size`; beyond it, `send` would block.
+//! - Closing with bytes unread, or with a linger of zero, resets the connection: what arrived before
+//!   the reset can still be read, what was under way may be lost. Sending to a socket that was
+//!   closed is answered by a reset.
+//! - A path stays taken after its socket was closed, as a file does, until [`World::unlink`].
+//!
+//! [`Fd`]: super::Fd
+#![forbid(unsafe_code)]
+
+mod connect;
+mod faults;
+mod kernel;
+mod names;
+mod socket;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use self::kernel::{Kernel, Mark};
+use super::{Accepted, Domain, Fd};
+use crate::addr::Addr;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fmt, io};
+
+pub(crate) use self::faults::Faults;
+
+/// A simulated machine, shared by everything that runs on it.
+#[derive(Clone)]
+pub(crate) struct World(Arc<Mutex<Kernel>>);
+
+/// A socket of a [`World`]. Dropping it closes the socket.
+pub(crate) struct Port {
+    world: World,
+    index: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(Kernel::new(seed))))
+    }
+
+    /// A fresh stream socket of IPv4, IPv6 or the Unix domain.
+    pub(crate) fn open(&self, domain: Domain) -> Port {
+        let index = self.kernel().open(domain);
+        self.port(index)
+    }
+
+    /// Two connected Unix streams without names.
+    pub(crate) fn pair(&self) -> (Port, Port) {
+        let (a, b) = self.kernel().pair();
+        (self.port(a), self.port(b))
+    }
+
+    /// Removes a socket's path, as removing its file does. `NotFound` if there is none.
+    pub(crate) fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.kernel().unlink(path)
+    }
+
+    /// The virtual time since the world's start.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_nanos(self.kernel().now())
+    }
+
+    /// When the next scheduled thing arrives.
+    pub(crate) fn next_arrival(&self) -> Option<Duration> {
+        self.kernel().next_arrival().map(Duration::from_nanos)
+    }
+
+    /// Moves the time and delivers everything that is due. `true` if something was.
+    pub(crate) fn advance_to(&self, at: Duration) -> bool {
+        self.kernel().advance_to(faults::nanos(at))
+    }
+
+    /// Appends to `into`, in ascending order and once each, the sockets ([`Port::index`]) on which
+    /// a call that would have blocked may succeed now, since this was last asked.
+    pub(crate) fn stirred(&self, into: &mut Vec<u64>) {
+        self.kernel().stirred(into);
+    }
+
+    /// A number below `limit` (at least 1): the only source of chance.
+    pub(crate) fn below(&self, limit: u64) -> u64 {
+        self.kernel().chance.below(limit)
+    }
+
+    /// The hash of everything that happened so far.
+    pub(crate) fn trace(&self) -> u64 {
+        self.kernel().trace()
+    }
+
+    /// Sets the hardships from now on.
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.kernel().faults = faults;
+    }
+
+    fn port(&self, index: u64) -> Port {
+        Port { world: self.clone(), index }
+    }
+
+    fn kernel(&self) -> MutexGuard<'_, Kernel> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Port {
+    /// The socket's number: never used twice in one world.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
+    pub(crate) fn bind(&self, addr: &Addr) -> io::Result<()> {
+        self.world.kernel().bind(self.index, addr)
+    }
+
+    pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
+        self.world.kernel().listen(self.index, backlog)
+    }
+
+    /// Starts to connect. `true`: connected at once; `false`: [`connected`](Self::connected) tells.
+    /// `WouldBlock`: the backlog of a Unix listener is full, and nothing was started.
+    pub(crate) fn connect(&self, addr: &Addr) -> io::Result<bool> {
+        self.world.kernel().connect(self.index, addr)
+    }
+
+    /// How the connect goes: `false` while it is under way, `true` from when it has succeeded
+    /// (whatever became of the connection since), an error if it failed.
+    ///
+    /// The error is taken: after that, and on a socket that was never connected, it is
+    /// `NotConnected`. The socket is stirred ([`World::stirred`]) when the answer changes.
+    pub(crate) fn connected(&self) -> io::Result<bool> {
+        self.world.kernel().connected(self.index)
+    }
+
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.world.kernel().take_error(self.index).map(io::Error::from))
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<Accepted> {
+        let (index, peer) = self.world.kernel().accept(self.index)?;
+        Ok(Accepted { fd: Fd::Sim(self.world.port(index)), peer: Some(peer) })
+    }
+
+    pub(crate) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.world.kernel().recv(self.index, space)
+    }
+
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.world.kernel().send(self.index, bytes)
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.world.kernel().shutdown(self.index, how)
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<Addr> {
+        Ok(self.world.kernel().local_addr(self.index))
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<Addr> {
+        self.world.kernel().peer_addr(self.index)
+    }
+
+    /// The value of the option `name`: what was set, or its default. `Unsupported` if this kind
+    /// of socket has none of that name.
+    pub(crate) fn option(&self, name: &'static str) -> io::Result<u64> {
+        self.world.kernel().socket(self.index).option(name)
+    }
+
+    /// Sets the option `name`; `InvalidInput` if its values do not reach `value`.
+    pub(crate) fn set_option(&self, name: &'static str, value: u64) -> io::Result<()> {
+        let mut kernel = self.world.kernel();
+        kernel.socket(self.index).set_option(name, value)?;
+        kernel.mark(Mark::Option, self.index, value);
+        Ok(())
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.world.kernel().close(self.index);
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the kernel: whoever prints a world may hold its lock.
+        f.write_str("World")
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Port").field(&self.index).finish()
+    }
+}

@@ -1,0 +1,188 @@
+//! Who has which address: ports, pairs of addresses, and names of Unix sockets.
+use super::faults::Chance;
+use super::kernel::fail;
+use super::socket::Family;
+use crate::addr::{Addr, UnixAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+#[derive(Default)]
+pub(super) struct Names {
+    ports: BTreeMap<(Family, u16), Vec<Bound>>,
+    /// The connections of clients, as local and remote address.
+    routes: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// A path without an owner is the file that a closed socket left.
+    unix: BTreeMap<UnixName, Option<u64>>,
+}
+
+/// A socket that was bound to a port.
+struct Bound {
+    ip: IpAddr,
+    owner: u64,
+    /// Others may have the same address if they share too (`reuse_port`).
+    shared: bool,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UnixName {
+    Path(Vec<u8>),
+    Abstract(Vec<u8>),
+}
+
+impl Names {
+    /// Gives `owner` an address; port 0 becomes a free one.
+    pub(super) fn bind(
+        &mut self,
+        mut addr: SocketAddr,
+        owner: u64,
+        shared: bool,
+        chance: &mut Chance,
+    ) -> io::Result<SocketAddr> {
+        let family = Family::of(&addr);
+        if addr.port() == 0 {
+            let free = ephemeral(chance).find(|port| !self.ports.contains_key(&(family, *port)));
+            addr.set_port(free.ok_or(ErrorKind::AddrInUse)?);
+        }
+        let ip = addr.ip();
+        let others = self.ports.entry((family, addr.port())).or_default();
+        let clashes = |other: &Bound| {
+            let same = other.ip == ip || other.ip.is_unspecified() || ip.is_unspecified();
+            same && !(shared && other.shared)
+        };
+        if others.iter().any(clashes) {
+            return fail(ErrorKind::AddrInUse);
+        }
+        others.push(Bound { ip, owner, shared });
+        Ok(addr)
+    }
+
+    pub(super) fn bind_unix(&mut self, name: UnixName, owner: u64) -> io::Result<()> {
+        if self.unix.contains_key(&name) {
+            return fail(ErrorKind::AddrInUse);
+        }
+        self.unix.insert(name, Some(owner));
+        Ok(())
+    }
+
+    /// A way from `local` to `target` that nobody else uses; port 0 becomes a free one.
+    pub(super) fn open_route(
+        &mut self,
+        mut local: SocketAddr,
+        target: SocketAddr,
+        chance: &mut Chance,
+    ) -> io::Result<SocketAddr> {
+        if local.port() == 0 {
+            let family = Family::of(&local);
+            let free = ephemeral(chance).find(|port| {
+                local.set_port(*port);
+                !self.ports.contains_key(&(family, *port))
+                    && !self.routes.contains(&(local, target))
+            });
+            local.set_port(free.ok_or(ErrorKind::AddrNotAvailable)?);
+        }
+        if !self.routes.insert((local, target)) {
+            return fail(ErrorKind::AddrNotAvailable);
+        }
+        Ok(local)
+    }
+
+    pub(super) fn close_route(&mut self, route: &(SocketAddr, SocketAddr)) {
+        self.routes.remove(route);
+    }
+
+    /// Takes back what `bind` gave.
+    pub(super) fn release(&mut self, local: &Addr, owner: u64) {
+        match local {
+            Addr::Inet(addr) => {
+                let key = (Family::of(addr), addr.port());
+                let Some(sockets) = self.ports.get_mut(&key) else { return };
+                sockets.retain(|bound| bound.owner != owner);
+                if sockets.is_empty() {
+                    self.ports.remove(&key);
+                }
+            }
+            Addr::Unix(addr) => {
+                let Ok(name) = UnixName::of(addr) else { return };
+                // The path may have been unlinked and be another's by now.
+                if self.unix.get(&name) != Some(&Some(owner)) {
+                    return;
+                }
+                if matches!(name, UnixName::Path(_)) {
+                    self.unix.insert(name, None);
+                } else {
+                    self.unix.remove(&name);
+                }
+            }
+            #[allow(unreachable_patterns)]
+            _ => {}
+        }
+    }
+
+    pub(super) fn unlink(&mut self, path: &Path) -> io::Result<()> {
+        let name = UnixName::Path(path.as_os_str().as_encoded_bytes().to_vec());
+        self.unix.remove(&name).map(drop).ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// The sockets bound to the port of `target`: those of just that address, or else those of
+    /// any, as far as `listens` wants them.
+    pub(super) fn owners(&self, target: SocketAddr, listens: impl Fn(u64) -> bool) -> Vec<u64> {
+        let key = (Family::of(&target), target.port());
+        let bound = self.ports.get(&key).map_or(&[][..], Vec::as_slice);
+        let at = |ip: IpAddr| {
+            let here = bound.iter().filter(|bound| bound.ip == ip && listens(bound.owner));
+            here.map(|bound| bound.owner).collect::<Vec<_>>()
+        };
+        let exact = at(target.ip());
+        if exact.is_empty() { at(unspecified(target.ip())) } else { exact }
+    }
+
+    /// The owner of a Unix name. `NotFound`: there is no such file.
+    pub(super) fn owner(&self, name: &UnixName) -> io::Result<u64> {
+        match (self.unix.get(name), name) {
+            (Some(Some(owner)), _) => Ok(*owner),
+            (None, UnixName::Path(_)) => fail(ErrorKind::NotFound),
+            _ => fail(ErrorKind::ConnectionRefused),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.ports.len() + self.routes.len() + self.unix.len()
+    }
+}
+
+impl UnixName {
+    /// `InvalidInput` for a socket without a name.
+    pub(super) fn of(addr: &UnixAddr) -> io::Result<Self> {
+        if let Some(path) = addr.as_pathname() {
+            Ok(Self::Path(path.as_os_str().as_encoded_bytes().to_vec()))
+        } else if let Some(name) = addr.as_abstract_name() {
+            Ok(Self::Abstract(name.to_vec()))
+        } else {
+            fail(ErrorKind::InvalidInput)
+        }
+    }
+}
+
+/// The wildcard address of the family of `ip`.
+fn unspecified(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// The ports that the kernel gives out, once each, from a random one on.
+fn ephemeral(chance: &mut Chance) -> impl Iterator<Item = u16> + use<> {
+    let start = chance.below(u64::from(EPHEMERAL_COUNT)) as u16;
+    (0..EPHEMERAL_COUNT).map(move |step| {
+        let offset = (u32::from(start) + u32::from(step)) % u32::from(EPHEMERAL_COUNT);
+        EPHEMERAL_FIRST + offset as u16
+    })
+}
+
+/// The range of Linux: 32768 to 60999.
+const EPHEMERAL_FIRST: u16 = 32768;
+const EPHEMERAL_COUNT: u16 = 28232;

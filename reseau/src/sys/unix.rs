@@ -1,0 +1,199 @@
+//! The platform contract (see the room's page) on Unix.
+use super::{Domain, OsSocket, Side, SockAddr, Type, unsupported};
+use crate::addr::UnixAddr;
+use std::ffi::OsStr;
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+/// Systems whose `socket`, `socketpair` and `accept4` take the flags at once.
+macro_rules! cfg_atomic {
+    (yes { $($yes:tt)* } no { $($no:tt)* }) => {
+        #[cfg(any(
+            target_os = "android", target_os = "dragonfly", target_os = "freebsd",
+            target_os = "fuchsia", target_os = "illumos", target_os = "linux",
+            target_os = "netbsd", target_os = "openbsd", target_os = "cygwin",
+        ))]
+        { $($yes)* }
+        #[cfg(not(any(
+            target_os = "android", target_os = "dragonfly", target_os = "freebsd",
+            target_os = "fuchsia", target_os = "illumos", target_os = "linux",
+            target_os = "netbsd", target_os = "openbsd", target_os = "cygwin",
+        )))]
+        { $($no)* }
+    };
+}
+
+/// Apple's sockets carry SO_NOSIGPIPE instead (socket2 sets it; accepted ones inherit it).
+pub(crate) const NOSIGNAL: i32 = if cfg!(target_vendor = "apple") { 0 } else { libc::MSG_NOSIGNAL };
+
+pub(crate) const PEEK: i32 = libc::MSG_PEEK;
+
+pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
+    cfg_atomic! {
+        yes { OsSocket::new(domain, Type::STREAM.nonblocking(), None) }
+        no { nonblocking(OsSocket::new(domain, Type::STREAM, None)?) }
+    }
+}
+
+pub(crate) fn stream_pair() -> io::Result<(OsSocket, OsSocket)> {
+    cfg_atomic! {
+        yes { OsSocket::pair(Domain::UNIX, Type::STREAM.nonblocking(), None) }
+        no {
+            let (a, b) = OsSocket::pair(Domain::UNIX, Type::STREAM, None)?;
+            Ok((nonblocking(a)?, nonblocking(b)?))
+        }
+    }
+}
+
+pub(crate) fn accept(listener: &OsSocket) -> io::Result<(OsSocket, SockAddr)> {
+    cfg_atomic! {
+        yes { listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) }
+        no {
+            let (socket, addr) = listener.accept()?;
+            Ok((nonblocking(socket)?, addr))
+        }
+    }
+}
+
+/// An interrupted connect goes on by itself, so it counts too.
+pub(crate) fn is_connecting(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
+}
+
+pub(crate) fn to_unix(addr: &UnixAddr) -> io::Result<SockAddr> {
+    if let Some(path) = addr.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    if let Some(name) = addr.as_abstract_name() {
+        // socket2 takes a leading NUL for the mark of an abstract name, as the kernel does.
+        let mut bytes = Vec::with_capacity(name.len() + 1);
+        bytes.push(0);
+        bytes.extend_from_slice(name);
+        return SockAddr::unix(OsStr::from_bytes(&bytes));
+    }
+    // Unnamed: the family alone. Linux binds such a socket to an abstract name of its choice.
+    SockAddr::unix("")
+}
+
+/// Lengths are taken with care: Linux gives two bytes for "unnamed", and a path that fills the
+/// field without its NUL; the BSDs give a length that counts unused zeros.
+pub(crate) fn from_unix(raw: &SockAddr) -> io::Result<UnixAddr> {
+    let start = offset_of!(libc::sockaddr_un, sun_path);
+    let end = (raw.len() as usize).min(size_of::<libc::sockaddr_storage>());
+    if end <= start {
+        return Ok(UnixAddr::unnamed());
+    }
+    // SAFETY: the storage behind `as_ptr` is a whole `sockaddr_storage`, zeroed before the kernel
+    // wrote to it, and `end` is at most its size.
+    let bytes = unsafe { std::slice::from_raw_parts(raw.as_ptr().cast::<u8>(), end) };
+    let name = &bytes[start..];
+    if name[0] != 0 {
+        let path = name.split(|byte| *byte == 0).next().unwrap_or(name);
+        UnixAddr::from_pathname(OsStr::from_bytes(path))
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
+        UnixAddr::from_abstract_name(&name[1..])
+    } else {
+        Ok(UnixAddr::unnamed())
+    }
+}
+
+/// Options that not every Unix has: the name, the systems that know it, socket2's pair of calls.
+macro_rules! options {
+    ($($get:ident, $set:ident: $value:ty, $known:meta => $read:ident, $write:ident;)*) => {$(
+        pub(crate) fn $get(socket: &OsSocket) -> io::Result<$value> {
+            #[cfg($known)]
+            { socket.$read() }
+            #[cfg(not($known))]
+            { let _ = socket; Err(unsupported(concat!("no ", stringify!($get), " here"))) }
+        }
+
+        pub(crate) fn $set(socket: &OsSocket, value: $value) -> io::Result<()> {
+            #[cfg($known)]
+            { socket.$write(value) }
+            #[cfg(not($known))]
+            { let _ = (socket, value); Err(unsupported(concat!("no ", stringify!($get), " here"))) }
+        }
+    )*};
+}
+
+options! {
+    reuse_port, set_reuse_port: bool,
+        not(any(target_os = "illumos", target_os = "solaris", target_os = "cygwin"))
+        => reuse_port, set_reuse_port;
+    tos, set_tos: u32,
+        not(any(target_os = "fuchsia", target_os = "solaris", target_os = "haiku"))
+        => tos_v4, set_tos_v4;
+    quickack, set_quickack: bool,
+        any(target_os = "linux", target_os = "android", target_os = "fuchsia")
+        => tcp_quickack, set_tcp_quickack;
+}
+
+/// A stream that waits, and two connected ones: the blocking door's.
+pub(crate) fn waiting(domain: Domain) -> io::Result<OsSocket> {
+    OsSocket::new(domain, Type::STREAM, None)
+}
+
+pub(crate) fn waiting_pair() -> io::Result<(OsSocket, OsSocket)> {
+    OsSocket::pair(Domain::UNIX, Type::STREAM, None)
+}
+
+pub(crate) fn is_nonblocking(socket: &OsSocket) -> io::Result<bool> {
+    socket.nonblocking()
+}
+
+pub(crate) fn at_once<T>(
+    _socket: &OsSocket,
+    _side: Side,
+    call: impl FnOnce(i32) -> io::Result<T>,
+) -> io::Result<T> {
+    call(libc::MSG_DONTWAIT)
+}
+
+pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io::Result<bool> {
+    let events = match side {
+        Side::Recv => libc::POLLIN,
+        Side::Send => libc::POLLOUT,
+    };
+    let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
+    // SAFETY: one entry, which outlives the call.
+    match unsafe { libc::poll(&raw mut entry, 1, super::millis(limit)) } {
+        -1 => Err(io::Error::last_os_error()),
+        count => Ok(count > 0),
+    }
+}
+
+pub(crate) fn number(socket: &OsSocket) -> (&'static str, RawFd) {
+    ("fd", socket.as_raw_fd())
+}
+
+/// What the system's own timeouts end with, the least of them, and the most that a send which
+/// must not wait may be given.
+pub(crate) const TIMED_OUT: i32 = libc::EAGAIN;
+pub(crate) const TIMEOUT_MIN: Duration = Duration::from_micros(1);
+pub(crate) const AT_ONCE_MAX: usize = 1 << 30;
+
+/// Runs `f` when the process exits in an orderly way.
+pub(crate) fn at_exit(f: extern "C" fn()) {
+    // SAFETY: `f` is a plain function that lives as long as the program.
+    let full = unsafe { libc::atexit(f) };
+    debug_assert_eq!(full, 0, "the C runtime keeps at least 32 exit functions");
+}
+
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "fuchsia",
+    target_os = "illumos",
+    target_os = "linux",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "cygwin",
+)))]
+fn nonblocking(socket: OsSocket) -> io::Result<OsSocket> {
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

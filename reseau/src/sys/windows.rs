@@ -1,0 +1,155 @@
+//! The platform contract (see the room's page) on Windows.
+use super::{Domain, OsSocket, Side, SockAddr, Type, unsupported};
+use crate::addr::UnixAddr;
+use std::ffi::OsStr;
+use std::io;
+use std::mem::offset_of;
+use std::os::windows::io::{AsRawSocket, RawSocket};
+use std::time::Duration;
+use windows_sys::Win32::Networking::WinSock::{
+    MSG_PEEK, POLLRDNORM, POLLWRNORM, SOCKADDR_STORAGE, SOCKADDR_UN, SOCKET, SOCKET_ERROR,
+    WSAEAFNOSUPPORT, WSAETIMEDOUT, WSAEWOULDBLOCK, WSAPOLLFD, WSAPoll,
+};
+
+/// Windows has no SIGPIPE.
+pub(crate) const NOSIGNAL: i32 = 0;
+
+pub(crate) const PEEK: i32 = MSG_PEEK;
+
+pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
+    let socket = waiting(domain)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(crate) fn stream_pair() -> io::Result<(OsSocket, OsSocket)> {
+    Err(unsupported("Windows has no socket pairs"))
+}
+
+/// An accepted socket has its listener's mode, so it is set here whatever that is.
+pub(crate) fn accept(listener: &OsSocket) -> io::Result<(OsSocket, SockAddr)> {
+    let (socket, addr) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, addr))
+}
+
+pub(crate) fn is_connecting(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(WSAEWOULDBLOCK)
+}
+
+pub(crate) fn to_unix(addr: &UnixAddr) -> io::Result<SockAddr> {
+    match addr.as_pathname() {
+        Some(path) => SockAddr::unix(path),
+        None if addr.is_unnamed() => Err(unsupported("Windows binds Unix sockets to paths only")),
+        None => Err(unsupported("abstract names are known to Linux only")),
+    }
+}
+
+/// Windows gives the whole structure's length, whatever the path's.
+pub(crate) fn from_unix(raw: &SockAddr) -> io::Result<UnixAddr> {
+    let start = offset_of!(SOCKADDR_UN, sun_path);
+    let end = usize::try_from(raw.len()).unwrap_or(0).min(size_of::<SOCKADDR_STORAGE>());
+    if end <= start {
+        return Ok(UnixAddr::unnamed());
+    }
+    // SAFETY: the storage behind `as_ptr` is a whole `SOCKADDR_STORAGE`, zeroed before the system
+    // wrote to it, and `end` is at most its size.
+    let bytes = unsafe { std::slice::from_raw_parts(raw.as_ptr().cast::<u8>(), end) };
+    let path = bytes[start..].split(|byte| *byte == 0).next().unwrap_or_default();
+    if path.is_empty() {
+        return Ok(UnixAddr::unnamed());
+    }
+    match std::str::from_utf8(path) {
+        Ok(path) => UnixAddr::from_pathname(OsStr::new(path)),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not in UTF-8")),
+    }
+}
+
+/// SO_REUSEADDR on Windows is what no one wants (two owners of one port), and SO_REUSEPORT is not.
+pub(crate) fn reuse_port(_socket: &OsSocket) -> io::Result<bool> {
+    Err(unsupported("no reuse_port here"))
+}
+
+pub(crate) fn set_reuse_port(_socket: &OsSocket, _on: bool) -> io::Result<()> {
+    Err(unsupported("no reuse_port here"))
+}
+
+pub(crate) fn tos(socket: &OsSocket) -> io::Result<u32> {
+    socket.tos_v4()
+}
+
+pub(crate) fn set_tos(socket: &OsSocket, value: u32) -> io::Result<()> {
+    socket.set_tos_v4(value)
+}
+
+pub(crate) fn quickack(_socket: &OsSocket) -> io::Result<bool> {
+    Err(unsupported("no quickack here"))
+}
+
+pub(crate) fn set_quickack(_socket: &OsSocket, _on: bool) -> io::Result<()> {
+    Err(unsupported("no quickack here"))
+}
+
+/// A stream that waits: the blocking door's. Unix sockets came with Windows 10 (1803).
+pub(crate) fn waiting(domain: Domain) -> io::Result<OsSocket> {
+    OsSocket::new(domain, Type::STREAM, None).map_err(|error| {
+        let unknown = error.raw_os_error() == Some(WSAEAFNOSUPPORT) && domain == Domain::UNIX;
+        if unknown { unsupported("this Windows has no Unix sockets") } else { error }
+    })
+}
+
+pub(crate) fn waiting_pair() -> io::Result<(OsSocket, OsSocket)> {
+    stream_pair()
+}
+
+/// Windows does not tell.
+pub(crate) fn is_nonblocking(_socket: &OsSocket) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// There is no flag for one call that must not wait, so it is made when it need not.
+pub(crate) fn at_once<T>(
+    socket: &OsSocket,
+    side: Side,
+    call: impl FnOnce(i32) -> io::Result<T>,
+) -> io::Result<T> {
+    if wait(socket, side, Some(Duration::ZERO))? {
+        call(0)
+    } else {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io::Result<bool> {
+    let events = match side {
+        Side::Recv => POLLRDNORM,
+        Side::Send => POLLWRNORM,
+    };
+    let fd = socket.as_raw_socket() as SOCKET;
+    let mut entry = WSAPOLLFD { fd, events, revents: 0 };
+    // SAFETY: one entry, which outlives the call.
+    match unsafe { WSAPoll(&raw mut entry, 1, super::millis(limit)) } {
+        SOCKET_ERROR => Err(io::Error::last_os_error()),
+        count => Ok(count > 0),
+    }
+}
+
+pub(crate) fn number(socket: &OsSocket) -> (&'static str, RawSocket) {
+    ("socket", socket.as_raw_socket())
+}
+
+/// What the system's own timeouts end with, the least of them, and the most that a send which
+/// must not wait may be given: a socket that is "writable" has at least this room.
+pub(crate) const TIMED_OUT: i32 = WSAETIMEDOUT;
+pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+pub(crate) const AT_ONCE_MAX: usize = 16 * 1024;
+
+/// Runs `f` when the process exits in an orderly way.
+pub(crate) fn at_exit(f: extern "C" fn()) {
+    unsafe extern "C" {
+        fn atexit(f: extern "C" fn()) -> i32;
+    }
+    // SAFETY: the C runtime's own function, and `f` lives as long as the program.
+    let full = unsafe { atexit(f) };
+    debug_assert_eq!(full, 0, "the C runtime keeps at least 32 exit functions");
+}
