@@ -3,10 +3,12 @@
 //! One file per command. A command takes its arguments from clap, does its work, and ends with
 //! nothing or a [`Failure`]: one line on stderr and an exit code.
 mod doctor;
+mod echo;
 mod failure;
 mod figures;
 mod json;
 mod paint;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let end = match matches.subcommand() {
         Some(("doctor", arguments)) => doctor::run(arguments),
+        Some(("echo", arguments)) => echo::run(arguments),
         _ => Err(Failure::usage("no such command: see reseau --help")),
     };
     match end {
@@ -32,6 +35,7 @@ fn command() -> Command {
         .about("Sockets at the shell")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(echo::command())
         .subcommand(doctor::command())
 }
 

@@ -5,7 +5,8 @@
 //! lanes. A kick names a shared record, so it is never stale, and two kicks are one.
 use super::alarm::Alarm;
 use super::door::{Door, Posted};
-use super::{Driver, DriverReport, Op, Side, Socket};
+use super::{Aftermath, Driver, DriverReport, Op, Side, Socket};
+use crate::clock;
 use crate::sys::sim::World;
 use crate::sys::{Domain, Fd};
 use async_task::Runnable;
@@ -13,6 +14,9 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
 
 /// The part of a loop that is `Send + Sync`.
 pub(crate) struct Home {
@@ -34,8 +38,10 @@ pub(crate) enum Post {
     Alarm(Arc<Alarm>),
     Task(Runnable),
     Call(Box<dyn FnOnce() + Send>),
-    /// End the loop.
-    Stop,
+    /// Say so when everything queued is sent.
+    Drain(Box<dyn FnOnce() + Send>),
+    /// End the loop; what is queued may still be sent for so long.
+    Stop(Duration),
 }
 
 /// Wakes a parked loop, from any thread.
@@ -154,10 +160,6 @@ impl Home {
         }
     }
 
-    pub(crate) fn stop(&self) {
-        let _ = self.post(Post::Stop);
-    }
-
     pub(crate) fn door(&self) -> &Door<Post> {
         &self.door
     }
@@ -190,9 +192,45 @@ impl Home {
         .flatten()
     }
 
+    /// Waits, on whatever thread, for what the home will do: by turning the loop by hand on the
+    /// home's own thread, by sleeping on any other.
+    pub(crate) fn block_here(
+        self: &Arc<Self>,
+        poll: &mut dyn FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
+    ) -> io::Result<()> {
+        let waker = Waker::from(Arc::new(Parked(std::thread::current())));
+        let mut after = Aftermath::default();
+        loop {
+            if let Poll::Ready(answer) = poll(&mut Context::from_waker(&waker)) {
+                return answer;
+            }
+            let soon = clock::after(Duration::from_millis(10));
+            let turned = self.seated(|driver| {
+                driver.fire();
+                let turned = driver.turn(Some(soon));
+                driver.take_aftermath(&mut after);
+                turned
+            });
+            after.release();
+            match turned {
+                Some(turned) => turned?,
+                None => std::thread::park_timeout(Duration::from_millis(10)),
+            }
+        }
+    }
+
     /// A simulated world is one thread's: what another does to it could not be repeated.
     fn forbid_in_simulation(&self) {
         assert!(self.world.is_none(), "a simulated socket was used from another thread");
+    }
+}
+
+/// A thread that sleeps until it is woken.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -133,8 +133,10 @@ impl Backend {
     /// The record leaves the table; none of its operations is left.
     fn forget(&mut self, key: usize, socket: &Socket) {
         match self {
-            Self::Ready(b) => b.forget(key, socket),
-            _ => {}
+            Self::Ready(b) => b.forget(key),
+            Self::Sim(b) => b.forget(socket),
+            #[cfg(uring)]
+            Self::Uring(_) => {}
         }
     }
 

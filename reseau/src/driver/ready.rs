@@ -76,7 +76,7 @@ impl Ready {
         }
     }
 
-    pub(crate) fn forget(&mut self, key: usize, _socket: &Socket) {
+    pub(crate) fn forget(&mut self, key: usize) {
         if let Some(slot) = self.slots.get_mut(key) {
             *slot = None;
         }

@@ -71,7 +71,7 @@ impl Sim {
         }
     }
 
-    pub(crate) fn forget(&mut self, _key: usize, socket: &Socket) {
+    pub(crate) fn forget(&mut self, socket: &Socket) {
         if let Fd::Sim(port) = socket.fd() {
             self.keys.remove(&port.index());
         }

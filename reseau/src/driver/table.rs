@@ -466,6 +466,14 @@ impl Driver {
         self.backend.world()
     }
 
+    /// The present of a simulated kernel.
+    pub(crate) fn virtual_now(&self) -> Option<Instant> {
+        match &self.backend {
+            Backend::Sim(sim) => Some(sim.now()),
+            _ => None,
+        }
+    }
+
     pub(super) fn window(&self) -> usize {
         self.window
     }

@@ -1,3 +1,4 @@
+#![allow(clippy::disallowed_methods)] // Tests may sleep.
 use super::*;
 use crate::addr::UnixAddr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -205,7 +206,81 @@ fn a_closed_peer_gives_an_error_and_no_signal() {
         let (a, b) = Fd::pair().unwrap();
         drop(b);
         assert_eq!(a.send(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let (a, b) = blocking::pair().unwrap();
+        drop(b);
+        let parts = [io::IoSlice::new(b"x")];
+        for result in [blocking::send(&a, b"x", 0), blocking::send_vectored(&a, &parts, 0)] {
+            assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
         // SAFETY: gives back what was there.
         unsafe { libc::signal(libc::SIGPIPE, before) };
+    });
+}
+
+/// Interrupts a thread that runs `call`, again and again, until it is through.
+#[cfg(unix)]
+fn interrupting<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+    meanwhile: impl FnOnce(),
+) -> T {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: all zeros is a valid action: the default, without SA_RESTART.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: the handler does nothing; no old action is asked for.
+    let set = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
+    let (named, name) = mpsc::channel();
+    let running = thread::spawn(move || {
+        // SAFETY: it has no conditions.
+        named.send(unsafe { libc::pthread_self() }).unwrap();
+        call()
+    });
+    let name = name.recv().unwrap();
+    let interrupt = || {
+        for _ in 0..20 {
+            // SAFETY: the thread is not joined yet, so its name is good.
+            unsafe { libc::pthread_kill(name, libc::SIGUSR1) };
+            thread::sleep(Duration::from_millis(2));
+        }
+    };
+    interrupt();
+    assert!(!running.is_finished(), "it did not wait");
+    meanwhile();
+    while !running.is_finished() {
+        interrupt();
+    }
+    running.join().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_do_not_end_waiting_calls() {
+    watched(|| {
+        let addr = Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listener = blocking::open(domain(&addr)).unwrap();
+        listener.bind(&to_sock_addr(&addr).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let connected = blocking::open(addr.domain()).unwrap();
+        let copy = listener.try_clone().unwrap();
+        let accepted = interrupting(
+            move || blocking::accept(&copy).map(drop),
+            || blocking::connect(&connected, &addr).unwrap(),
+        );
+        accepted.unwrap();
+        if !cfg!(target_os = "linux") {
+            return; // Others refuse those for whom the backlog has no room.
+        }
+        let filler = blocking::open(addr.domain()).unwrap();
+        filler.connect(&addr).unwrap();
+        let late = interrupting(
+            {
+                let addr = addr.clone();
+                move || blocking::connect(&blocking::open(addr.domain())?, &addr)
+            },
+            || drop(listener.accept().unwrap()),
+        );
+        late.unwrap();
     });
 }

@@ -1,0 +1,109 @@
+//! A server in a process of its own, pinned to its core, killed when dropped.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use crate::scenario::Mode;
+use crate::sys::{self, Rusage};
+
+/// A running server.
+pub(crate) struct Process {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+}
+
+/// Why there is no server.
+pub(crate) enum Refusal {
+    /// This machine does not offer what the server needs.
+    Unavailable(String),
+    /// It should have started.
+    Broken(String),
+}
+
+impl Process {
+    /// Starts the named server and waits until it listens.
+    pub(crate) fn start(name: &str, mode: Mode, core: usize) -> Result<Self, Refusal> {
+        let mut child = spawn(name, mode, core).map_err(|e| Refusal::Broken(e.to_string()))?;
+        let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both pipes were asked for")
+        };
+        let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut process = Self { child, orders, answers: BufReader::new(answers), addr };
+        let line = process.answer(START_LIMIT).map_err(|e| {
+            Refusal::Broken(format!("did not start: {e}; its standard error may say more"))
+        })?;
+        match line.split_once(' ') {
+            Some(("ready", port)) => {
+                let port = port.parse().map_err(|_| Refusal::Broken(line.clone()))?;
+                process.addr.set_port(port);
+                Ok(process)
+            }
+            Some(("unavailable", why)) => Err(Refusal::Unavailable(why.to_owned())),
+            _ => Err(Refusal::Broken(line)),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its processor time, asked of itself: microseconds, where /proc has ticks of 10 ms.
+    pub(crate) fn rusage(&mut self) -> io::Result<Rusage> {
+        self.orders.write_all(b"usage\n")?;
+        let line = self.answer(ANSWER_LIMIT)?;
+        let mut words = line.split(' ').skip(1).map(str::parse);
+        match (words.next(), words.next()) {
+            (Some(Ok(user_us)), Some(Ok(system_us))) => Ok(Rusage { user_us, system_us }),
+            _ => Err(io::Error::other(format!("the server answered {line:?}"))),
+        }
+    }
+
+    /// Private resident memory, in bytes.
+    pub(crate) fn private_bytes(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid()))?;
+        let kib: u64 = text
+            .lines()
+            .filter(|line| line.starts_with("Private_"))
+            .filter_map(|line| line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok())
+            .sum();
+        Ok(kib * 1024)
+    }
+
+    fn answer(&mut self, limit: Duration) -> io::Result<String> {
+        if !sys::wait_readable(self.answers.get_ref().as_fd(), limit)? {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not answer"));
+        }
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server ended"));
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Killed, not asked: a server that hangs must not outlive its turn. Both calls fail only
+        // if it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(name: &str, mode: Mode, core: usize) -> io::Result<Child> {
+    Command::new(std::env::current_exe()?)
+        .args(["server", name, mode.name(), &core.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+}
+
+const START_LIMIT: Duration = Duration::from_secs(10);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);

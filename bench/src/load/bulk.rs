@@ -1,0 +1,55 @@
+//! Bulk: one connection, 64 KiB at a time, one way.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use super::{STALL, Sample, Turn, Window, connect_all, stalled};
+use crate::sys::{Interest, Poller};
+
+/// Where the bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Into the server.
+    In,
+    /// Out of the server.
+    Out,
+}
+
+pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, way: Way) -> io::Result<Sample> {
+    let mut poller = Poller::new()?;
+    let mut buffer = vec![0x5a; BLOCK];
+    let mut streams = connect_all(addr, 1)?;
+    let stream = &mut streams[0];
+    let interest = if way == Way::In { Interest::Write } else { Interest::Read };
+    poller.add(stream.as_raw_fd(), 0, interest)?;
+    let mut bytes = 0;
+    loop {
+        if poller.wait(Some(STALL))? == 0 {
+            return Err(stalled("no byte moved"));
+        }
+        // A few blocks for each wait, so that the load is cheaper than the server.
+        for _ in 0..16 {
+            let moved = match way {
+                Way::In => stream.write(&buffer),
+                Way::Out => stream.read(&mut buffer),
+            };
+            match moved {
+                Ok(0) => return Err(io::Error::other("the server closed the connection")),
+                Ok(n) => bytes += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        match window.turn(Instant::now())? {
+            Turn::Stay => {}
+            Turn::Opened => bytes = 0,
+            Turn::Closed { seconds, usage } => {
+                return Ok(Sample { amount: bytes as f64, seconds, usage, latencies: None });
+            }
+        }
+    }
+}
+
+const BLOCK: usize = 64 * 1024;

@@ -1,0 +1,131 @@
+//! The load generator: one thread, one epoll, the same for every server.
+
+mod bulk;
+mod close;
+mod echo;
+mod histogram;
+mod idle;
+mod verify;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::child::Process;
+use crate::meter::{Meter, Reading, Usage};
+
+pub(crate) use histogram::Histogram;
+pub(crate) use verify::verify;
+
+/// What the load does with a server.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    Echo { connections: usize, size: usize },
+    BulkIn,
+    BulkOut,
+    Close { slots: usize },
+    Idle { connections: usize },
+}
+
+/// What one visit to one server showed.
+pub(crate) struct Sample {
+    /// Messages, bytes or connections; for idle memory, bytes per connection.
+    pub(crate) amount: f64,
+    pub(crate) seconds: f64,
+    pub(crate) usage: Usage,
+    pub(crate) latencies: Option<Histogram>,
+}
+
+/// How long a visit lasts.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) warm: Duration,
+    pub(crate) measured: Duration,
+}
+
+/// Visits `server` once.
+pub(crate) fn visit(
+    shape: Shape,
+    server: &mut Process,
+    meter: &Meter,
+    span: Span,
+) -> io::Result<Sample> {
+    let addr = server.addr;
+    match shape {
+        Shape::Idle { connections } => idle::run(server, connections),
+        _ => {
+            let mut window = Window::new(server, meter, span);
+            match shape {
+                Shape::Echo { connections, size } => {
+                    echo::run(&mut window, addr, connections, size)
+                }
+                Shape::BulkIn => bulk::run(&mut window, addr, bulk::Way::In),
+                Shape::BulkOut => bulk::run(&mut window, addr, bulk::Way::Out),
+                Shape::Close { slots } => close::run(&mut window, addr, slots),
+                Shape::Idle { .. } => unreachable!("handled above"),
+            }
+        }
+    }
+}
+
+/// The measured stretch of a visit: opens after the warm-up, closes on its own.
+struct Window<'a> {
+    server: &'a mut Process,
+    meter: &'a Meter,
+    span: Span,
+    turns_at: Instant,
+    opened: Option<(Instant, Reading)>,
+}
+
+/// What a load loop learns when it looks at the window.
+enum Turn {
+    /// Go on.
+    Stay,
+    /// The warm-up is over: forget what was counted, ask for the time again.
+    Opened,
+    /// Stop: so many seconds were measured, and the server used this.
+    Closed { seconds: f64, usage: Usage },
+}
+
+impl<'a> Window<'a> {
+    fn new(server: &'a mut Process, meter: &'a Meter, span: Span) -> Self {
+        let turns_at = Instant::now() + span.warm;
+        Self { server, meter, span, turns_at, opened: None }
+    }
+
+    /// Starts the warm-up anew, for loads that take long to set up.
+    fn restart(&mut self) {
+        self.turns_at = Instant::now() + self.span.warm;
+    }
+
+    fn turn(&mut self, now: Instant) -> io::Result<Turn> {
+        if now < self.turns_at {
+            return Ok(Turn::Stay);
+        }
+        let Some((since, first)) = &self.opened else {
+            let first = self.meter.open(self.server)?;
+            let since = Instant::now();
+            self.turns_at = since + self.span.measured;
+            self.opened = Some((since, first));
+            return Ok(Turn::Opened);
+        };
+        let seconds = since.elapsed().as_secs_f64();
+        let last = self.meter.close(self.server)?;
+        let usage = self.meter.between(first, &last);
+        Ok(Turn::Closed { seconds, usage })
+    }
+}
+
+/// An error for a server that let the load wait too long.
+fn stalled(what: &str) -> io::Error {
+    let text = format!("stalled: {what} for {} s", STALL.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+/// Opens `count` connections, a few hundred at a time: the backlog holds 4,096.
+fn connect_all(addr: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpStream>> {
+    (0..count).map(|_| crate::sys::connect(addr)).collect()
+}
+
+/// A server that shows no progress for so long has failed.
+const STALL: Duration = Duration::from_secs(5);

@@ -1,0 +1,143 @@
+//! The run: every scenario, round by round, every server in turn.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::child::{Process, Refusal};
+use crate::figures::{Figures, Findings, Outcome, Section};
+use crate::load::{self, Sample};
+use crate::meter::Meter;
+use crate::options::Options;
+use crate::scenario::{Mode, Scenario};
+use crate::servers::Server;
+
+/// Checks every server, then measures those that stand.
+pub(crate) fn run(options: &Options, meter: &mut Meter) -> Findings {
+    let progress = Progress { terminal: io::stderr().is_terminal() };
+    let (mut servers, mut absent) = (Vec::new(), Vec::new());
+    for &server in &options.servers {
+        progress.state(&format!("check {}", server.name));
+        match check(server, options) {
+            None => servers.push(server),
+            Some(outcome) => {
+                progress.line(&format!("check {}: {}", server.name, outcome.excuse()));
+                absent.push((server, outcome));
+            }
+        }
+    }
+    progress.line(&format!("check: {} of {} servers echo", servers.len(), options.servers.len()));
+    let mut sections = Vec::new();
+    for scenario in &options.scenarios {
+        sections.push(section(scenario, &servers, options, meter, &progress));
+    }
+    progress.state("");
+    Findings { servers, sections, absent }
+}
+
+/// `None` if the server echoes byte for byte.
+fn check(server: &'static Server, options: &Options) -> Option<Outcome> {
+    let modes: &[Mode] = if server.lean { &[Mode::Echo, Mode::Lean] } else { &[Mode::Echo] };
+    for &mode in modes {
+        let started = Process::start(server.name, mode, options.server_core);
+        let process = match started {
+            Ok(process) => process,
+            Err(refusal) => return Some(refusal.into()),
+        };
+        if let Err(error) = load::verify(process.addr) {
+            return Some(Outcome::Failed(format!("{} does not echo: {error}", mode.name())));
+        }
+    }
+    None
+}
+
+fn section(
+    scenario: &Scenario,
+    servers: &[&'static Server],
+    options: &Options,
+    meter: &mut Meter,
+    progress: &Progress,
+) -> Section {
+    let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
+    let mut excuses: Vec<Option<Outcome>> = servers.iter().map(|_| None).collect();
+    for round in 1..=options.rounds {
+        for (i, server) in servers.iter().enumerate() {
+            if excuses[i].is_some() {
+                continue;
+            }
+            let place = format!("{} {round}/{} {}", scenario.name, options.rounds, server.name);
+            progress.state(&place);
+            match visit(scenario, server, options, meter) {
+                Ok(sample) => {
+                    let figures = Figures::of(std::slice::from_ref(&sample));
+                    progress.sample(&place, scenario, &figures);
+                    samples[i].push(sample);
+                }
+                Err(outcome) => {
+                    progress.line(&format!("{place}: {}", outcome.excuse()));
+                    excuses[i] = Some(outcome);
+                }
+            }
+        }
+    }
+    let outcomes = samples.iter().zip(excuses).map(|(samples, excuse)| match excuse {
+        Some(excuse) => excuse,
+        None => Outcome::Measured(Box::new(Figures::of(samples))),
+    });
+    Section { scenario: *scenario, rows: servers.iter().copied().zip(outcomes).collect() }
+}
+
+fn visit(
+    scenario: &Scenario,
+    server: &Server,
+    options: &Options,
+    meter: &mut Meter,
+) -> Result<Sample, Outcome> {
+    if scenario.mode == Mode::Lean && !server.lean {
+        return Err(Outcome::Unavailable("it cannot wait without a buffer".into()));
+    }
+    let failed = |error: io::Error| Outcome::Failed(error.to_string());
+    meter.calibrate().map_err(failed)?;
+    let mut process = Process::start(server.name, scenario.mode, options.server_core)?;
+    load::visit(scenario.shape, &mut process, meter, options.span).map_err(failed)
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unavailable(why) => Self::Unavailable(why),
+            Refusal::Broken(why) => Self::Failed(why),
+        }
+    }
+}
+
+/// What the run tells while it runs: one line that changes on a terminal, plain lines elsewhere.
+struct Progress {
+    terminal: bool,
+}
+
+impl Progress {
+    fn state(&self, text: &str) {
+        if self.terminal {
+            let mut err = io::stderr().lock();
+            // Nobody to tell is no reason to stop.
+            let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+        }
+    }
+
+    fn line(&self, text: &str) {
+        self.state("");
+        eprintln!("{text}");
+    }
+
+    fn sample(&self, place: &str, scenario: &Scenario, figures: &Figures) {
+        if self.terminal {
+            return;
+        }
+        let (unit, divisor) = scenario.unit.rate();
+        let mut text = format!("{place}: {:.1} {unit}", figures.rate.median / divisor);
+        if figures.cpu.median > 0.0 {
+            let (unit, factor) = scenario.unit.cost();
+            text += &format!(", {:.2} {unit}", figures.cpu.median * factor / 1e3);
+        }
+        eprintln!("{text}");
+    }
+}

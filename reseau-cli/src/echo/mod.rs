@@ -1,0 +1,224 @@
+//! `reseau echo`: sends back whatever it is sent, and says how much that was.
+//!
+//! [`place`] decides where to listen, [`serve`] runs on the loops, [`tally`] counts, [`meter`]
+//! shows the counts.
+mod meter;
+mod place;
+mod serve;
+mod tally;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use reseau::{Addr, Config, Endpoint, Group, Kind, clock};
+
+use crate::failure::Failure;
+use crate::{paint, signals};
+use meter::Meter;
+use place::{Place, SocketFile};
+use tally::{Tally, Totals};
+
+/// A server that listens.
+struct Server {
+    group: Group,
+    tallies: Vec<Arc<Tally>>,
+    listening: Vec<Listening>,
+    /// Removed at the end.
+    files: Vec<SocketFile>,
+}
+
+/// An address that is listened on, and what is to be said about it.
+struct Listening {
+    addr: Addr,
+    note: Option<String>,
+}
+
+pub(crate) fn command() -> Command {
+    let endpoint = |text: &str| text.parse::<Endpoint>();
+    Command::new("echo")
+        .about("Send back whatever is sent, over TCP and Unix sockets")
+        .arg(
+            Arg::new("endpoint")
+                .value_name("ENDPOINT")
+                .action(ArgAction::Append)
+                .value_parser(endpoint)
+                .help("Where to listen: 127.0.0.1:7007, [::1]:7007, :7007, unix:/path, unix:@name")
+                .long_help(
+                    "Where to listen: 127.0.0.1:7007, [::1]:7007, unix:/path, unix:@name. \
+                     A port alone (:7007) is this machine's loopback. Without any: 127.0.0.1:7007 \
+                     and a Unix socket; if the port is taken, another.",
+                ),
+        )
+        .arg(
+            Arg::new("driver")
+                .long("driver")
+                .value_parser(["auto", "uring", "ready"])
+                .default_value("auto")
+                .help("What talks to the kernel"),
+        )
+        .arg(
+            Arg::new("loops")
+                .long("loops")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=LOOPS_MAX))
+                .default_value("1")
+                .help("How many loops serve, each on a thread of its own"),
+        )
+}
+
+pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let mut places = Vec::new();
+    for endpoint in arguments.get_many::<Endpoint>("endpoint").into_iter().flatten() {
+        places.extend(Place::asked(endpoint)?);
+    }
+    if places.is_empty() {
+        places = Place::defaults();
+    }
+    let kind = match arguments.get_one::<String>("driver").map(String::as_str) {
+        Some("uring") => Some(Kind::Uring),
+        Some("ready") => Some(Kind::Ready),
+        _ => None,
+    };
+    let loops = arguments.get_one::<u16>("loops").copied().unwrap_or(1);
+    let (tell, told) = mpsc::channel();
+    signals::on_end(tell, ()).map_err(|error| Failure::world(format_args!("signals: {error}")))?;
+
+    let server = Server::start(places, kind, usize::from(loops))?;
+    let mut stdout = anstream::stdout();
+    server.announce(&mut stdout).or_else(|error| Failure::output(&error))?;
+    let mut meter = Meter::new(io::stdout().is_terminal(), clock::now());
+    watch(&server, &mut meter, &told, &mut stdout);
+    let totals = server.stop();
+    meter.end(totals, clock::now(), &mut stdout);
+    Ok(())
+}
+
+/// Shows the counters until somebody wants the server to end.
+fn watch(server: &Server, meter: &mut Meter, told: &Receiver<()>, stdout: &mut impl Write) {
+    loop {
+        match told.recv_timeout(meter.pause()) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if !meter.is_silent() {
+            meter.show(server.totals(), clock::now(), stdout);
+        }
+    }
+}
+
+impl Server {
+    fn start(places: Vec<Place>, kind: Option<Kind>, loops: usize) -> Result<Self, Failure> {
+        let config = Config { kind, ..Config::default() };
+        let group = Group::new(loops, &config).map_err(Failure::world)?;
+        let tallies = (0..loops).map(|_| Arc::default()).collect();
+        let mut server = Self { group, tallies, listening: Vec::new(), files: Vec::new() };
+        for place in places {
+            match server.take(&place) {
+                Ok(()) => {}
+                Err(_) if place.optional => {}
+                Err(error) => {
+                    server.stop();
+                    return Err(Failure::world(refusal(&place.wanted, &error)));
+                }
+            }
+        }
+        Ok(server)
+    }
+
+    /// Listens at a place, or where else it allows.
+    fn take(&mut self, place: &Place) -> io::Result<()> {
+        let error = match self.listen(&place.wanted, None) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => error,
+            Err(error) if place.otherwise.is_some() && place.wanted.unix().is_some() => error,
+            done => return done,
+        };
+        let Some(otherwise) = &place.otherwise else { return Err(error) };
+        let note = format!("{} is taken", place.wanted);
+        self.listen(otherwise, Some(note))
+    }
+
+    fn listen(&mut self, addr: &Addr, note: Option<String>) -> io::Result<()> {
+        match addr {
+            Addr::Inet(_) if self.tallies.len() > 1 && cfg!(unix) => self.listen_shared(addr, note),
+            _ => self.listen_once(addr, note),
+        }
+    }
+
+    /// One listener, on the loop that has the fewest.
+    fn listen_once(&mut self, addr: &Addr, mut note: Option<String>) -> io::Result<()> {
+        let path = addr.unix().and_then(|unix| unix.as_pathname());
+        if path.is_some_and(SocketFile::clear_stale) {
+            note = Some("the file of a dead server was in the way".to_owned());
+        }
+        let home = self.listening.len() % self.tallies.len();
+        let tally = Arc::clone(&self.tallies[home]);
+        let remote = &self.group.remotes()[home];
+        let addr = serve::start(remote, addr.clone(), false, tally)?;
+        if let Some(path) = path {
+            self.files.push(SocketFile::new(path));
+        }
+        self.listening.push(Listening { addr, note });
+        Ok(())
+    }
+
+    /// A listener on every loop, all on one address; the kernel shares connections out.
+    fn listen_shared(&mut self, addr: &Addr, note: Option<String>) -> io::Result<()> {
+        // Listeners that share would share with a stranger of ours, too: ask for it alone first.
+        let Addr::Inet(wanted) = addr else { return self.listen_once(addr, note) };
+        let addr = Addr::from(TcpListener::bind(wanted)?.local_addr()?);
+        for (remote, tally) in self.group.remotes().iter().zip(&self.tallies) {
+            serve::start(remote, addr.clone(), true, Arc::clone(tally))?;
+        }
+        self.listening.push(Listening { addr, note });
+        Ok(())
+    }
+
+    fn announce(&self, to: &mut impl Write) -> io::Result<()> {
+        let (title, good, faint) = (paint::TITLE, paint::GOOD, paint::FAINT);
+        for Listening { addr, note } in &self.listening {
+            let note = note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
+            writeln!(to, "{title}listening{title:#} {good}{addr}{good:#}{faint}{note}{faint:#}")?;
+        }
+        let report = self.group.driver_report();
+        writeln!(to, "{title}driver{title:#} {report}")?;
+        if self.tallies.len() > 1 {
+            writeln!(to, "{title}loops{title:#} {}", self.tallies.len())?;
+        }
+        writeln!(to, "{faint}Ctrl-C ends it{faint:#}")?;
+        to.flush()
+    }
+
+    fn totals(&self) -> Totals {
+        Totals::of(self.tallies.iter().map(|tally| &**tally))
+    }
+
+    /// Gives connections a moment to end; counts what was done.
+    fn stop(self) -> Totals {
+        let Self { group, tallies, files, .. } = self;
+        drop(files);
+        group.stop(GRACE);
+        Totals::of(tallies.iter().map(|tally| &**tally))
+    }
+}
+
+/// Why an address was not to be had, in one line, with what helps.
+fn refusal(addr: &Addr, error: &io::Error) -> String {
+    let help = match error.kind() {
+        ErrorKind::AddrInUse => ": somebody listens there already",
+        ErrorKind::PermissionDenied if addr.inet().is_some_and(|inet| inet.port() < 1024) => {
+            ": ports below 1024 are for root"
+        }
+        ErrorKind::AddrNotAvailable => ": this machine has no such address",
+        _ => "",
+    };
+    format!("cannot listen on {addr}: {error}{help}")
+}
+
+/// More loops than any machine has use for.
+const LOOPS_MAX: i64 = 1024;
+/// What is under way may finish; clients that stay connected are cut off.
+const GRACE: Duration = Duration::from_millis(250);

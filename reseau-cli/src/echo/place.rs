@@ -1,0 +1,209 @@
+//! Where a server is asked to listen, and what to do when a place is taken.
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use reseau::{Addr, Endpoint, UnixAddr};
+
+use crate::failure::Failure;
+
+/// An address to listen on, and another for when it is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) wanted: Addr,
+    /// Only places that nobody asked for have one: those who ask want what they said.
+    pub(crate) otherwise: Option<Addr>,
+    /// Whether the server runs without it: `:80` means IPv6 as well, where there is IPv6.
+    pub(crate) optional: bool,
+}
+
+impl Place {
+    /// What an endpoint asks for.
+    pub(crate) fn asked(endpoint: &Endpoint) -> Result<Vec<Self>, Failure> {
+        if let Some([first, second]) = endpoint.loopback_addrs() {
+            let second = Self { optional: true, ..Self::exactly(second.into()) };
+            return Ok(vec![Self::exactly(first.into()), second]);
+        }
+        let addr = endpoint.to_addr_with(zone_index).map_err(Failure::usage)?;
+        if addr.unix().is_some() && !cfg!(unix) {
+            return Err(Failure::usage(format_args!("{endpoint}: no Unix sockets on this system")));
+        }
+        Ok(vec![Self::exactly(addr)])
+    }
+
+    /// Where a server listens that was not told: on loopback, and on a Unix socket where there
+    /// are any.
+    pub(crate) fn defaults() -> Vec<Self> {
+        let loopback = |port| Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let mut places =
+            vec![Self { otherwise: Some(loopback(0)), ..Self::exactly(loopback(PORT)) }];
+        if cfg!(unix) {
+            let own = format!("reseau-echo-{}.sock", std::process::id());
+            let path = |name: &str| UnixAddr::from_pathname(runtime_dir().join(name));
+            // A path too long for a socket is no reason to serve nothing.
+            if let (Ok(wanted), Ok(otherwise)) = (path("reseau-echo.sock"), path(&own)) {
+                let otherwise = Some(otherwise.into());
+                places.push(Self { otherwise, ..Self::exactly(wanted.into()) });
+            }
+        }
+        places
+    }
+
+    fn exactly(wanted: Addr) -> Self {
+        Self { wanted, otherwise: None, optional: false }
+    }
+}
+
+/// A socket's file that this process made. Dropping it removes the file, unless somebody has put
+/// another one in its place.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: identity(path) }
+    }
+
+    /// Removes a file that a dead server left behind: a socket at which nobody answers.
+    pub(crate) fn clear_stale(path: &Path) -> bool {
+        is_socket(path) && nobody_answers(path) && fs::remove_file(path).is_ok()
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // If it cannot be removed, the next server will find that nobody answers there.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::symlink_metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
+}
+
+#[cfg(unix)]
+fn nobody_answers(path: &Path) -> bool {
+    use std::os::unix::net::UnixStream;
+    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn nobody_answers(_: &Path) -> bool {
+    false
+}
+
+/// Where this user's sockets belong.
+fn runtime_dir() -> PathBuf {
+    std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// The number of a network interface, where the system keeps it in a file.
+fn zone_index(zone: &str) -> io::Result<u32> {
+    let unknown = || {
+        let why = format!("no network interface is called {zone:?}; its number will do as well");
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    };
+    if zone.contains('/') || zone.starts_with('.') {
+        return Err(unknown());
+    }
+    fs::read_to_string(format!("/sys/class/net/{zone}/ifindex"))
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or_else(unknown)
+}
+
+/// Echo's own port is 7, and needs root.
+const PORT: u16 = 7007;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> Result<Vec<String>, Failure> {
+        let places = Place::asked(&text.parse().unwrap())?;
+        Ok(places.iter().map(|place| place.wanted.to_string()).collect())
+    }
+
+    #[test]
+    fn an_endpoint_without_a_host_is_loopback_twice() {
+        assert_eq!(asked(":80").unwrap(), ["127.0.0.1:80", "[::1]:80"]);
+        assert_eq!(asked("10.0.0.1:80").unwrap(), ["10.0.0.1:80"]);
+        let places = Place::asked(&":80".parse().unwrap()).unwrap();
+        assert_eq!(places.iter().map(|p| p.optional).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn names_and_unknown_zones_are_refused() {
+        for text in ["example.com:80", "[fe80::1%no-such-interface]:80", "[fe80::1%..]:80"] {
+            assert!(asked(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_places_nobody_asked_for_may_move() {
+        assert!(Place::defaults().iter().all(|place| place.otherwise.is_some()));
+        assert!(Place::asked(&"127.0.0.1:1".parse().unwrap()).unwrap()[0].otherwise.is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_file_of_a_dead_server_is_stale() {
+        use std::os::unix::net::UnixListener;
+        let path = std::env::temp_dir().join(format!("reseau-stale-{}", std::process::id()));
+        assert!(!SocketFile::clear_stale(&path));
+        fs::write(&path, "not a socket").unwrap();
+        assert!(!SocketFile::clear_stale(&path));
+        fs::remove_file(&path).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        assert!(!SocketFile::clear_stale(&path));
+        drop(listener);
+        assert!(SocketFile::clear_stale(&path));
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_file_removes_only_itself() {
+        use std::os::unix::net::UnixListener;
+        let path = std::env::temp_dir().join(format!("reseau-own-{}", std::process::id()));
+        let first = UnixListener::bind(&path).unwrap();
+        let file = SocketFile::new(&path);
+        // A successor takes the path while the first still lives, so inodes cannot be reused.
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        let second = UnixListener::bind(&path).unwrap();
+        let own = SocketFile::new(&path);
+        drop(file);
+        assert!(path.exists());
+        drop(own);
+        assert!(!path.exists());
+        drop((first, second));
+        fs::remove_file(path.with_extension("old")).unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+//! The real program, with a watchdog: whatever it does not do in time fails the test by name.
+#![allow(dead_code, reason = "each test file uses its own part")]
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running `reseau`. Dropping it kills it.
+pub(crate) struct Program {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    errors: Option<ChildStderr>,
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| {})
+    }
+
+    pub(crate) fn start_with(arguments: &[&str], set: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reseau"));
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        set(&mut command);
+        let mut child = command.spawn().expect("the program starts");
+        let errors = child.stderr.take();
+        let (tell, lines) = mpsc::channel();
+        if let Some(stdout) = child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    if tell.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Self { child, lines, seen: Vec::new(), errors }
+    }
+
+    /// The rest of the first line from here on that starts with `start`.
+    pub(crate) fn line(&mut self, start: &str) -> String {
+        let deadline = now() + LIMIT;
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(now())) {
+            self.seen.push(line.clone());
+            if let Some(rest) = line.strip_prefix(start) {
+                return rest.trim().to_owned();
+            }
+        }
+        let errors = self.kill();
+        panic!("no line `{start}…` within {LIMIT:?}; stdout: {:#?}; stderr: {errors}", self.seen);
+    }
+
+    /// Where it listens: the word after `listening`.
+    pub(crate) fn listening(&mut self) -> String {
+        let line = self.line("listening");
+        line.split_whitespace().next().expect("an address").to_owned()
+    }
+
+    /// Waits until `done`.
+    pub(crate) fn wait_for(&self, what: &str, done: impl Fn() -> bool) {
+        let deadline = now() + LIMIT;
+        while !done() {
+            assert!(now() < deadline, "{what}: not within {LIMIT:?}");
+            pause();
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.expect("a process"), signal).expect("the signal is sent");
+    }
+
+    /// How it ended, what it had left to say on stdout, and all of stderr.
+    pub(crate) fn end(mut self) -> (ExitStatus, Vec<String>, String) {
+        let deadline = now() + LIMIT;
+        let status = loop {
+            match self.child.try_wait().expect("the child can be waited for") {
+                Some(status) => break status,
+                None if now() > deadline => {
+                    let errors = self.kill();
+                    panic!("still running after {LIMIT:?}; stderr: {errors}");
+                }
+                None => pause(),
+            }
+        };
+        let lines = self.lines.iter().collect();
+        (status, lines, self.stderr())
+    }
+
+    fn kill(&mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.stderr()
+    }
+
+    fn stderr(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(mut errors) = self.errors.take() {
+            let _ = errors.read_to_string(&mut text);
+        }
+        text
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A directory of the test's own, removed at its end.
+pub(crate) struct Directory(std::path::PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("reseau-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[allow(clippy::disallowed_methods)]
+fn pause() {
+    thread::sleep(Duration::from_millis(5));
+}
+
+/// Far more than anything here takes, emulation included.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);

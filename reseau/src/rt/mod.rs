@@ -1,0 +1,350 @@
+//! Loops: tasks, and the driver they wait on. One per thread; its sockets may be used from any.
+mod group;
+mod offload;
+mod remote;
+mod task;
+mod time;
+
+pub use group::Group;
+pub use offload::offload;
+pub use remote::Remote;
+pub use task::{JoinError, Task, spawn, spawn_local};
+pub use time::{
+    Elapsed, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at, yield_now,
+};
+
+use crate::clock;
+use crate::driver::{self, Aftermath, Driver, DriverReport, Home, Kind, Limits, Post, Seat};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+use task::Tasks;
+
+/// An event loop: it runs tasks on this thread and homes the sockets that they make.
+///
+/// ```
+/// let lp = reseau::Loop::new()?;
+/// let sum = lp.block_on(async {
+///     let task = reseau::spawn_local(async { 40 });
+///     task.await.unwrap() + 2
+/// });
+/// assert_eq!(sum, 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A loop stays on its thread (it is not `Send`); its sockets may go anywhere. They need the loop to
+/// run, though: while nobody is inside [`block_on`](Self::block_on) they make no progress, and when
+/// the loop is dropped they answer with an error. Sockets that are to outlive a loop belong to the
+/// global one, to a [`Group`], or to another loop by way of `detach`.
+pub struct Loop {
+    tasks: Rc<Tasks>,
+    home: Arc<Home>,
+    driver: Option<Rc<RefCell<Driver>>>,
+    scratch: RefCell<Scratch>,
+    stop: Cell<Option<Duration>>,
+    linger: Duration,
+}
+
+/// The bounds of a loop. Every one is a bound: nothing in a loop grows without end.
+///
+/// ```
+/// use reseau::{Config, Kind, Loop};
+/// let lp = Loop::with(&Config { kind: Some(Kind::Ready), window: 16 << 10, ..Config::default() })?;
+/// assert_eq!(lp.driver_report().kind, Kind::Ready);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The kernel interface; `None`: the environment variable `RESEAU_DRIVER`, else the best that
+    /// works here.
+    pub kind: Option<Kind>,
+    /// Bytes of one receive block.
+    pub block_size: usize,
+    /// How many blocks the loop may own, lent and held together: with `block_size`, the most
+    /// memory that peers can make it use for what they send.
+    pub blocks_max: usize,
+    /// Bytes that a lane may hold before it stops asking for more (receiving) or taking more
+    /// (sending). A multishot receive may go over it by a burst.
+    pub window: usize,
+    /// How long a socket that was dropped may go on sending what was queued.
+    pub linger: Duration,
+    /// Whether another thread's `send` may go straight to the kernel when nothing is queued.
+    pub direct_sends: bool,
+    /// The seed of a simulated kernel.
+    pub seed: u64,
+}
+
+/// Buffers of the turn, kept between turns.
+#[derive(Default)]
+struct Scratch {
+    posts: Vec<Post>,
+    after: Aftermath,
+    calls: Vec<Box<dyn FnOnce() + Send>>,
+    /// Who waits until everything queued is sent.
+    drains: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+/// Runs a future on a loop of its own: the `main` of an async program.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use reseau::{TcpListener, TcpStream};
+/// reseau::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let addr = listener.local_addr()?;
+///     let mut client = TcpStream::connect(addr).await?;
+///     let (mut server, _) = listener.accept().await?;
+///     client.send("hello").await?;
+///     assert_eq!(&*server.recv().await?.unwrap(), b"hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// When no loop can be made here (no descriptors, say), or when the future panics.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match Loop::new() {
+        Ok(lp) => lp.block_on(future),
+        Err(error) => panic!("a loop cannot be made: {error}"),
+    }
+}
+
+impl Loop {
+    /// A loop on this thread, with the driver that the environment asks for or the best that works.
+    pub fn new() -> io::Result<Self> {
+        Self::with(&Config::default())
+    }
+
+    /// A loop on this thread, within bounds of your own.
+    pub fn with(config: &Config) -> io::Result<Self> {
+        let (driver, home) = driver::open(config.kind, &config.limits()?)?;
+        Ok(Self {
+            tasks: Tasks::new(home.clone()),
+            home,
+            driver: Some(Rc::new(RefCell::new(driver))),
+            scratch: RefCell::default(),
+            stop: Cell::new(None),
+            linger: config.linger,
+        })
+    }
+
+    /// Runs the loop until `future` is done. Tasks go on only while some future is run so.
+    ///
+    /// # Panics
+    ///
+    /// When the kernel refuses to wait at all, and when a simulated world stands still: everybody
+    /// waits, and nothing will ever happen.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _seated = self.sit();
+        let main = Arc::new(Main { woken: AtomicBool::new(true), home: self.home.clone() });
+        let waker = Waker::from(main.clone());
+        let mut future = pin!(future);
+        loop {
+            if main.woken.swap(false, Ordering::AcqRel)
+                && let Poll::Ready(output) =
+                    future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
+                return output;
+            }
+            if let Err(error) = self.turn(|| main.woken.load(Ordering::Acquire)) {
+                panic!("the loop cannot go on: {error}");
+            }
+        }
+    }
+
+    /// Runs the loop until somebody asks it to stop.
+    pub(crate) fn run(&self) -> io::Result<()> {
+        let _seated = self.sit();
+        while self.stop.get().is_none() {
+            self.turn(|| false)?;
+        }
+        Ok(())
+    }
+
+    /// This loop, for other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.home.clone())
+    }
+
+    /// Which driver runs, and why.
+    #[must_use]
+    pub fn driver_report(&self) -> DriverReport {
+        self.home.report().clone()
+    }
+
+    /// The hash of everything that happened in a loop's simulated world: the same seed and the same
+    /// program give the same hash on every machine. `None` on a real kernel.
+    #[must_use]
+    pub fn trace_hash(&self) -> Option<u64> {
+        self.home.world().map(crate::sys::sim::World::trace)
+    }
+
+    /// What others left → timers → tasks → one trip to the kernel → wake.
+    fn turn(&self, woken: impl Fn() -> bool) -> io::Result<()> {
+        let mut scratch = self.scratch.take();
+        self.look_around(&mut scratch);
+        self.driver().borrow_mut().fire();
+        self.release(&mut scratch.after);
+        scratch.calls.drain(..).for_each(task::guarded);
+        let more = self.tasks.run();
+        let busy = more || woken() || self.stop.get().is_some();
+        let deadline = if busy || !self.home.door().park() { Some(clock::now()) } else { None };
+        let turned = self.driver().borrow_mut().turn(deadline);
+        self.release(&mut scratch.after);
+        if !scratch.drains.is_empty() && !self.driver().borrow().is_sending() {
+            scratch.drains.drain(..).for_each(|told| told());
+        }
+        self.scratch.replace(scratch);
+        turned
+    }
+
+    /// Takes what other threads left in the inbox.
+    fn look_around(&self, scratch: &mut Scratch) {
+        self.home.door().take(&mut scratch.posts);
+        for post in scratch.posts.drain(..) {
+            match post {
+                Post::Kick(socket) => self.driver().borrow_mut().answer(&socket),
+                Post::Alarm(alarm) => self.driver().borrow_mut().settle_alarm(&alarm),
+                Post::Task(task) => self.tasks.push(task),
+                Post::Call(call) => scratch.calls.push(call),
+                Post::Drain(told) => scratch.drains.push(told),
+                Post::Stop(grace) => self.stop.set(Some(grace)),
+            }
+        }
+    }
+
+    /// Wakes and drops what the driver has put aside: foreign code, with nothing borrowed.
+    fn release(&self, after: &mut Aftermath) {
+        self.driver().borrow_mut().take_aftermath(after);
+        after.release();
+    }
+
+    fn driver(&self) -> &Rc<RefCell<Driver>> {
+        self.driver.as_ref().expect("the driver lives as long as the loop")
+    }
+
+    fn sit(&self) -> Seated {
+        let before = match self.driver().borrow().virtual_now() {
+            Some(now) => clock::set_virtual(Some(now)),
+            None => clock::set_virtual(None),
+        };
+        let seat = Seat::take(self.home.clone(), self.driver().clone());
+        Seated { _seat: seat, _current: task::Current::set(self.tasks.clone()), before }
+    }
+
+    /// Lets sockets whose users are gone send what was queued, for a while.
+    fn drain(&self, limit: Instant) {
+        let mut after = Aftermath::default();
+        while self.driver().borrow().is_draining() && clock::now() < limit {
+            let turned = self.driver().borrow_mut().turn(Some(limit));
+            self.driver().borrow_mut().fire();
+            self.release(&mut after);
+            if turned.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Loop {
+    /// Tasks first (they close their sockets), then the door, then the last sends, then the kernel,
+    /// then the word to everybody who still waits.
+    fn drop(&mut self) {
+        let seated = self.sit();
+        self.tasks.end();
+        let left = self.home.door().close();
+        let mut alarms = Vec::new();
+        for post in left {
+            match post {
+                Post::Kick(socket) => self.driver().borrow_mut().answer(&socket),
+                Post::Alarm(alarm) => alarms.push(alarm),
+                Post::Task(task) => task::forget(task),
+                Post::Call(_) | Post::Drain(_) | Post::Stop(_) => {}
+            }
+        }
+        let grace = self.stop.get().unwrap_or(self.linger);
+        self.drain(clock::after(grace.min(self.linger)));
+        drop(seated);
+        if let Some(driver) = self.driver.take().and_then(Rc::into_inner) {
+            driver.into_inner().shutdown();
+        }
+        alarms.iter().for_each(|alarm| alarm.fail());
+    }
+}
+
+impl Config {
+    fn limits(&self) -> io::Result<Limits> {
+        let flaw = [
+            (self.block_size < 256 || self.block_size > 1 << 24, "block_size: 256 B to 16 MiB"),
+            (self.blocks_max == 0, "blocks_max: at least 1"),
+            (self.window == 0, "window: at least 1"),
+        ];
+        if let Some((_, rule)) = flaw.iter().find(|(broken, _)| *broken) {
+            let text = format!("a loop's bounds are out of range: {rule}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        Ok(Limits {
+            block_size: self.block_size,
+            blocks_max: self.blocks_max,
+            window: self.window,
+            linger: self.linger,
+            seed: self.seed,
+            direct_sends: self.direct_sends,
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            block_size: 16 << 10,
+            blocks_max: 4096,
+            window: 64 << 10,
+            linger: Duration::from_secs(10),
+            direct_sends: true,
+            seed: 0,
+        }
+    }
+}
+
+/// The waker of the future that a loop is run for.
+struct Main {
+    woken: AtomicBool,
+    home: Arc<Home>,
+}
+
+impl Wake for Main {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        if !self.home.is_here() {
+            self.home.knock();
+        }
+    }
+}
+
+/// A thread that runs a loop, while it does.
+struct Seated {
+    _seat: Seat,
+    _current: task::Current,
+    before: Option<Instant>,
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        clock::set_virtual(self.before);
+    }
+}

@@ -1,0 +1,105 @@
+//! The blocking door: what std's sockets do, and what they do not.
+#![allow(clippy::disallowed_methods)] // Tests may look at the clock.
+
+mod deadlines;
+mod descriptors;
+mod streams;
+mod tcp;
+mod unix;
+
+use reseau::blocking::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Runs `test` on a thread of its own: a hang becomes a failure, under the test's name.
+#[track_caller]
+fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = channel();
+    let running = thread::spawn(move || {
+        let result = test();
+        let _ = done.send(());
+        result
+    });
+    if finished.recv_timeout(Duration::from_secs(30)) == Err(RecvTimeoutError::Timeout) {
+        panic!("{} hangs", thread::current().name().unwrap_or("a test"));
+    }
+    running.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
+}
+
+/// A listener on a free port of the loopback.
+fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// Two connected TCP streams.
+fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = listen();
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (server, _) = listener.accept()?;
+    Ok((client, server))
+}
+
+/// An address at which nobody listens, and nobody else can while this lives: a connection has it.
+struct Closed(TcpStream, #[allow(dead_code)] TcpStream);
+
+impl Closed {
+    fn new() -> Self {
+        let (client, server) = tcp_pair().unwrap();
+        Self(client, server)
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+}
+
+/// What a timeout of the system ends with.
+fn is_timeout(kind: io::ErrorKind) -> bool {
+    kind == if cfg!(windows) { io::ErrorKind::TimedOut } else { io::ErrorKind::WouldBlock }
+}
+
+/// Bytes of which no two neighbourhoods are alike.
+fn pattern(count: usize) -> Vec<u8> {
+    (0..count).map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ (at >> 8) as u8).collect()
+}
+
+/// One body, run on TCP streams and on Unix-domain streams.
+macro_rules! on_pairs {
+    ($(fn $name:ident($a:ident, $b:ident) $body:block)*) => {
+        mod tcp {
+            #[allow(unused_imports)]
+            use super::*;
+            use reseau::blocking::TcpStream as Stream;
+            $(
+                #[test]
+                fn $name() {
+                    $crate::watched(|| {
+                        #[allow(unused_mut)]
+                        let (mut $a, mut $b): (Stream, Stream) = $crate::tcp_pair().unwrap();
+                        $body
+                    });
+                }
+            )*
+        }
+
+        #[cfg(unix)] // Windows has no pairs of Unix-domain sockets.
+        mod unix {
+            #[allow(unused_imports)]
+            use super::*;
+            use reseau::blocking::UnixStream as Stream;
+            $(
+                #[test]
+                fn $name() {
+                    $crate::watched(|| {
+                        #[allow(unused_mut)]
+                        let (mut $a, mut $b): (Stream, Stream) = Stream::pair().unwrap();
+                        $body
+                    });
+                }
+            )*
+        }
+    };
+}
+use on_pairs;
