@@ -1,7 +1,7 @@
 //! reseau
 pub mod addr;
 pub mod clock;
-mod error;
+pub mod error;
 mod sys;
 mod pool;
 #[cfg(feature = "async")]

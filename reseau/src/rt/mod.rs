@@ -348,3 +348,6 @@ impl Drop for Seated {
         clock::set_virtual(self.before);
     }
 }
+
+#[cfg(test)]
+mod smoke;

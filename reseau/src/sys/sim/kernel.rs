@@ -29,19 +29,49 @@ pub(super) struct Kernel {
 /// What a socket learns from another.
 pub(super) enum Arrival {
     /// A client's attempt at the listener of `target`, for the `retry`th time.
-    Syn { client: u64, serial: u32, target: SocketAddr, retry: u32 },
+    Syn {
+        client: u64,
+        serial: u32,
+        target: SocketAddr,
+        retry: u32,
+    },
     /// The attempt has failed.
-    Failed { client: u64, serial: u32, kind: ErrorKind },
+    Failed {
+        client: u64,
+        serial: u32,
+        kind: ErrorKind,
+    },
     /// The attempt has succeeded: the client's end is open.
-    Established { client: u64, serial: u32, server: u64 },
+    Established {
+        client: u64,
+        serial: u32,
+        server: u64,
+    },
     /// The client knows: the server's end may be accepted.
-    Ready { client: u64, server: u64 },
-    Bytes { from: u64, to: u64, bytes: Vec<u8> },
+    Ready {
+        client: u64,
+        server: u64,
+    },
+    Bytes {
+        from: u64,
+        to: u64,
+        bytes: Vec<u8>,
+    },
     /// No more bytes; `gone`: and nobody will read any.
-    End { from: u64, to: u64, gone: bool },
+    End {
+        from: u64,
+        to: u64,
+        gone: bool,
+    },
     /// `from` has read some of what `to` sent.
-    Room { from: u64, to: u64 },
-    Reset { from: u64, to: u64 },
+    Room {
+        from: u64,
+        to: u64,
+    },
+    Reset {
+        from: u64,
+        to: u64,
+    },
 }
 
 /// The kinds of events in the trace. The numbers are part of it.

@@ -217,7 +217,7 @@ static OPTIONS: [Known; 11] = [
 
 /// How `sys` writes that no linger is set, and one of zero: the milliseconds and one, or 0.
 const LINGER_NONE: u64 = 0;
-const LINGER_ZERO: u64 = 1;
+pub(super) const LINGER_ZERO: u64 = 1;
 
 /// What a socket takes in before it is read: what Linux begins with, about.
 const WINDOW: u64 = 64 << 10;

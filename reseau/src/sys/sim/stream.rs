@@ -48,11 +48,7 @@ impl Kernel {
         Ok(count)
     }
 
-    pub(super) fn recv(
-        &mut self,
-        index: u64,
-        space: &mut [MaybeUninit<u8>],
-    ) -> io::Result<usize> {
+    pub(super) fn recv(&mut self, index: u64, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let whole = self.faults.whole_recvs;
         let socket = self.sockets.get_mut(&index).expect("a port's socket is in the table");
         let tcp = socket.family.is_tcp();
@@ -118,7 +114,10 @@ impl Kernel {
                     let at = self.in_order(index);
                     self.schedule(at, Arrival::End { from: index, to: peer, gone: false });
                 }
-                if reads && !tcp && let Some(other) = self.stream_to(index, peer) {
+                if reads
+                    && !tcp
+                    && let Some(other) = self.stream_to(index, peer)
+                {
                     // Unix streams know at once that nobody listens.
                     other.write_shut = true;
                     self.stir(peer);
@@ -138,8 +137,8 @@ impl Kernel {
         let (from, to, tcp) = (index, stream.peer, socket.family.is_tcp());
         // A Unix socket holds what was sent to it from the moment of the send.
         let flying = |peer: &mut Stream| peer.held > stream.freed;
-        let unread = !stream.inbox.is_empty()
-            || (!tcp && self.stream_to(index, to).is_some_and(flying));
+        let unread =
+            !stream.inbox.is_empty() || (!tcp && self.stream_to(index, to).is_some_and(flying));
         if tcp && (unread || socket.is_abrupt()) {
             // A reset may overtake bytes: what the closed socket had not sent is lost.
             let at = self.soon();
@@ -214,8 +213,7 @@ impl Kernel {
         }
         stream.down = true;
         let late = stream.tcp && stream.ended;
-        socket.error =
-            Some(if late { ErrorKind::BrokenPipe } else { ErrorKind::ConnectionReset });
+        socket.error = Some(if late { ErrorKind::BrokenPipe } else { ErrorKind::ConnectionReset });
         self.stir(to);
     }
 
