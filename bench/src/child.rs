@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use crate::meter::Counts;
 use crate::scenario::Mode;
 use crate::sys::{self, Rusage};
 
@@ -15,6 +16,7 @@ pub(crate) struct Process {
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
+    counting: bool,
     /// Where it listens.
     pub(crate) addr: SocketAddr,
 }
@@ -28,14 +30,20 @@ pub(crate) enum Refusal {
 }
 
 impl Process {
-    /// Starts the named server and waits until it listens.
-    pub(crate) fn start(name: &str, mode: Mode, core: usize) -> Result<Self, Refusal> {
-        let mut child = spawn(name, mode, core).map_err(|e| Refusal::Broken(e.to_string()))?;
+    /// Starts the named server, with counters or without, and waits until it listens.
+    pub(crate) fn start(
+        name: &str,
+        mode: Mode,
+        core: usize,
+        counting: bool,
+    ) -> Result<Self, Refusal> {
+        let mut child =
+            spawn(name, mode, core, counting).map_err(|e| Refusal::Broken(e.to_string()))?;
         let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             unreachable!("both pipes were asked for")
         };
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = Self { child, orders, answers: BufReader::new(answers), addr };
+        let mut process = Self { child, orders, answers: BufReader::new(answers), counting, addr };
         let line = process.answer(START_LIMIT).map_err(|e| {
             Refusal::Broken(format!("did not start: {e}; its standard error may say more"))
         })?;
@@ -56,13 +64,25 @@ impl Process {
 
     /// Its processor time, asked of itself: microseconds, where /proc has ticks of 10 ms.
     pub(crate) fn rusage(&mut self) -> io::Result<Rusage> {
-        self.orders.write_all(b"usage\n")?;
-        let line = self.answer(ANSWER_LIMIT)?;
-        let mut words = line.split(' ').skip(1).map(str::parse);
-        match (words.next(), words.next()) {
-            (Some(Ok(user_us)), Some(Ok(system_us))) => Ok(Rusage { user_us, system_us }),
-            _ => Err(io::Error::other(format!("the server answered {line:?}"))),
+        let [user_us, system_us] = self.ask("usage")?;
+        Ok(Rusage { user_us: user_us as u64, system_us: system_us as u64 })
+    }
+
+    /// Its counters, if it was started with them.
+    pub(crate) fn counts(&mut self) -> io::Result<Option<Counts>> {
+        if !self.counting {
+            return Ok(None);
         }
+        let [user_ns, user_instructions, system_instructions] = self.ask("counts")?;
+        Ok(Some(Counts { user_ns, user_instructions, system_instructions }))
+    }
+
+    fn ask<const N: usize>(&mut self, question: &str) -> io::Result<[f64; N]> {
+        writeln!(self.orders, "{question}")?;
+        let line = self.answer(ANSWER_LIMIT)?;
+        let numbers: Result<Vec<f64>, _> = line.split(' ').skip(1).map(str::parse).collect();
+        let numbers = numbers.ok().and_then(|numbers| numbers.try_into().ok());
+        numbers.ok_or_else(|| io::Error::other(format!("the server answered {line:?}")))
     }
 
     /// Private resident memory, in bytes.
@@ -97,9 +117,10 @@ impl Drop for Process {
     }
 }
 
-fn spawn(name: &str, mode: Mode, core: usize) -> io::Result<Child> {
+fn spawn(name: &str, mode: Mode, core: usize, counting: bool) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
         .args(["server", name, mode.name(), &core.to_string()])
+        .args(counting.then_some("count"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::meter::Meter;
 use crate::options::{Options, Request};
 use crate::{facts, report, rounds, servers, sys};
 
@@ -38,14 +37,13 @@ pub(crate) fn main() -> ExitCode {
 /// How many server and scenario pairs failed.
 fn measure(options: &Options) -> std::io::Result<usize> {
     watch(options.limit());
-    let mut meter = Meter::new(options.server_core, options.load_core);
-    let facts = facts::facts(options, &meter);
+    let facts = facts::facts(options);
     sys::pin(options.load_core)?;
     sys::raise_descriptor_limit()?;
     if cfg!(debug_assertions) {
         eprintln!("bench: built without --release: the numbers mean nothing");
     }
-    let findings = rounds::run(options, &mut meter);
+    let findings = rounds::run(options);
     let report = report::Report { facts, versions: facts::versions(&options.servers), findings };
     report.print();
     report.write(&options.out)?;

@@ -5,15 +5,17 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::meter::Meter;
 use crate::options::Options;
 use crate::servers::{Family, Server};
 
 /// Names and values, in the order of the report.
-pub(crate) fn facts(options: &Options, meter: &Meter) -> Vec<(&'static str, String)> {
-    let split = match &meter.missing {
-        None => "cycle counters of the server's core; getrusage where they disagree".into(),
-        Some(why) => format!("getrusage, sampled at the kernel's tick (no counters: {why})"),
+pub(crate) fn facts(options: &Options) -> Vec<(&'static str, String)> {
+    let split = match (&options.uncounted, options.quick) {
+        (_, true) => "getrusage, sampled at the kernel's tick".into(),
+        (None, false) => "user: cycle counters of the server, in a visit of their own".into(),
+        (Some(why), false) => {
+            format!("getrusage, sampled at the kernel's tick (no counters: {why})")
+        }
     };
     let (server, load) = (options.server_core, options.load_core);
     let shared = if server == load { " (one core for both: no true numbers)" } else { "" };

@@ -35,11 +35,11 @@ pub(crate) struct Figures {
     pub(crate) cpu: Spread,
     pub(crate) user: Spread,
     pub(crate) system: Spread,
-    /// Whether the split is from cycle counters in every round.
+    /// Whether the split is from cycle counters, not from ticks.
     pub(crate) counted: bool,
-    /// For each operation; `None` without counters.
-    pub(crate) user_instructions: Option<Spread>,
-    pub(crate) system_instructions: Option<Spread>,
+    /// For each operation, as counted; `None` without counters.
+    pub(crate) user_instructions: Option<f64>,
+    pub(crate) system_instructions: Option<f64>,
     pub(crate) latency: Option<Latency>,
 }
 
@@ -91,22 +91,32 @@ impl Outcome {
 }
 
 impl Figures {
-    /// At least one sample.
-    pub(crate) fn of(samples: &[Sample]) -> Self {
-        let spread = |value: &dyn Fn(&Sample) -> f64| Spread::of(samples.iter().map(value));
-        let per = |value: f64, sample: &Sample| value / sample.amount.max(1.0);
-        let counted = samples.iter().all(|sample| sample.usage.counted);
+    /// From the rounds, and from the visit in which the server counted, if there was one.
+    pub(crate) fn of(samples: &[Sample], counted: Option<&Sample>) -> Self {
+        let all = |value: &dyn Fn(&Sample) -> f64| Spread::of(samples.iter().map(value));
+        let counts = counted.and_then(|sample| Some((sample.usage.counts?, sample.amount)));
+        let user = |sample: &Sample| match counts {
+            Some((counts, amount)) => counts.user_ns / amount.max(1.0),
+            None => per(sample.usage.user_ns, sample),
+        };
         Self {
-            rate: spread(&|s| s.amount / s.seconds),
-            cpu: spread(&|s| per(s.usage.total_ns, s)),
-            user: spread(&|s| per(s.usage.user_ns, s)),
-            system: spread(&|s| per(s.usage.total_ns - s.usage.user_ns, s)),
-            counted,
-            user_instructions: counted.then(|| spread(&|s| per(s.usage.user_instructions, s))),
-            system_instructions: counted.then(|| spread(&|s| per(s.usage.system_instructions, s))),
+            rate: all(&|sample| sample.amount / sample.seconds),
+            cpu: all(&|sample| per(sample.usage.total_ns, sample)),
+            user: all(&user),
+            system: all(&|sample| (per(sample.usage.total_ns, sample) - user(sample)).max(0.0)),
+            counted: counts.is_some(),
+            user_instructions: counts.map(|(counts, n)| counts.user_instructions / n.max(1.0)),
+            system_instructions: counts
+                .map(|(counts, n)| counts.system_instructions / n.max(1.0))
+                .filter(|&count| count > 0.0),
             latency: Latency::of(samples),
         }
     }
+}
+
+/// A part of the server's time for each operation.
+fn per(ns: f64, sample: &Sample) -> f64 {
+    ns / sample.amount.max(1.0)
 }
 
 impl Latency {

@@ -1,159 +1,118 @@
 //! Processor time of a server: how much, and where.
 //!
-//! The total is the process's own clock (nanoseconds, exact). Its split comes from two sources:
-//! the cycle counters of the server's core, which cost nothing while they run because they belong
-//! to the core and not to the process, and `getrusage`, which the kernel samples at its tick.
-//! Counters see whoever runs on the core, so they are believed only while they agree with the tick.
+//! The total is the process's own clock (nanoseconds, exact). Its split into user and system comes
+//! from one of two sources. `getrusage` is always there, but the kernel samples it at its tick: 250
+//! looks a second, blind to whatever runs in step with the tick. Cycle counters of the process are
+//! exact, but switching them with the threads costs time (30 µs each in some virtual machines), so
+//! they count in a visit of their own, and only what happens in user space is taken from there.
 
 use std::io;
 
 use crate::child::Process;
-use crate::sys::{self, CoreCounter, Count, Rusage};
+use crate::sys::{self, Count, Counter, Rusage};
 
-/// Reads processor time of one server after another, all on one core.
-pub(crate) struct Meter {
-    core: usize,
-    load_core: usize,
-    counters: Option<Counters>,
-    /// Why there are no counters.
-    pub(crate) missing: Option<String>,
-}
-
-/// One reading.
-#[derive(Clone, Copy)]
+/// One look at a server's processor time.
 pub(crate) struct Reading {
     total_ns: u64,
     ticks: Rusage,
     counts: Option<Counts>,
 }
 
-/// What was used between two readings.
+/// What a server used between two looks.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) total_ns: f64,
+    /// As the kernel's tick saw it.
     pub(crate) user_ns: f64,
-    /// Whether the split is from cycle counters.
-    pub(crate) counted: bool,
-    /// Instructions on the core in user space; zero without counters.
+    pub(crate) counts: Option<Counts>,
+}
+
+/// The counters of a process, read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) user_ns: f64,
     pub(crate) user_instructions: f64,
-    /// Instructions on the core in the kernel, its idle loop included.
+    /// Zero where the kernel does not let us count it.
     pub(crate) system_instructions: f64,
 }
 
-struct Counters {
-    user_cycles: CoreCounter,
-    user_instructions: CoreCounter,
-    system_instructions: CoreCounter,
+/// The counters of a process, opened before its threads start.
+pub(crate) struct Counters {
+    user_cycles: Counter,
+    user_instructions: Counter,
+    system_instructions: Option<Counter>,
     cycles_per_ns: f64,
 }
 
-#[derive(Clone, Copy)]
-struct Counts {
-    user_cycles: f64,
-    user_instructions: f64,
-    system_instructions: f64,
-}
-
-impl Meter {
-    pub(crate) fn new(core: usize, load_core: usize) -> Self {
-        let (counters, missing) = match Counters::open(core) {
-            Ok(counters) => (Some(counters), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        Self { core, load_core, counters, missing }
-    }
-
-    /// Learns how fast the core runs now, by spinning there for a few milliseconds.
-    pub(crate) fn calibrate(&mut self) -> io::Result<()> {
-        let Some(counters) = &mut self.counters else { return Ok(()) };
-        sys::pin(self.core)?;
-        let spun = counters.spin();
-        sys::pin(self.load_core)?;
-        let (cycles, ns) = spun?;
-        if ns > 0.0 && cycles > 0.0 {
-            counters.cycles_per_ns = cycles / ns;
-        }
-        Ok(())
-    }
-
-    /// Opens an interval: the slow question first, the exact ones last.
-    pub(crate) fn open(&self, server: &mut Process) -> io::Result<Reading> {
-        let ticks = server.rusage()?;
-        let counts = self.counters.as_ref().map(Counters::read).transpose()?;
+impl Reading {
+    /// For the opening of an interval: the slow questions first, the exact one last.
+    pub(crate) fn first(server: &mut Process) -> io::Result<Self> {
+        let (ticks, counts) = (server.rusage()?, server.counts()?);
         let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
-        Ok(Reading { total_ns, ticks, counts })
+        Ok(Self { total_ns, ticks, counts })
     }
 
-    /// Closes an interval: the exact questions first.
-    pub(crate) fn close(&self, server: &mut Process) -> io::Result<Reading> {
+    /// For the close of an interval: the exact question first.
+    pub(crate) fn last(server: &mut Process) -> io::Result<Self> {
         let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
-        let counts = self.counters.as_ref().map(Counters::read).transpose()?;
-        let ticks = server.rusage()?;
-        Ok(Reading { total_ns, ticks, counts })
+        let (counts, ticks) = (server.counts()?, server.rusage()?);
+        Ok(Self { total_ns, ticks, counts })
     }
 
-    pub(crate) fn between(&self, first: &Reading, last: &Reading) -> Usage {
-        let total_ns = last.total_ns.saturating_sub(first.total_ns) as f64;
-        let user = last.ticks.user_us.saturating_sub(first.ticks.user_us) as f64;
-        let system = last.ticks.system_us.saturating_sub(first.ticks.system_us) as f64;
+    /// What was used from `first` until this.
+    pub(crate) fn since(&self, first: &Self) -> Usage {
+        let total_ns = self.total_ns.saturating_sub(first.total_ns) as f64;
+        let user = self.ticks.user_us.saturating_sub(first.ticks.user_us) as f64;
+        let system = self.ticks.system_us.saturating_sub(first.ticks.system_us) as f64;
         let share = if user + system > 0.0 { user / (user + system) } else { 0.0 };
-        let ticked = Usage { total_ns, user_ns: total_ns * share, ..Usage::default() };
-        let (Some(from), Some(to), Some(counters)) = (first.counts, last.counts, &self.counters)
-        else {
-            return ticked;
-        };
-        let user_ns = (to.user_cycles - from.user_cycles) / counters.cycles_per_ns;
-        if (user_ns - ticked.user_ns).abs() > total_ns * STRANGER {
-            return ticked;
-        }
-        Usage {
-            user_ns: user_ns.clamp(0.0, total_ns),
-            counted: true,
+        let counts = self.counts.zip(first.counts).map(|(to, from)| Counts {
+            user_ns: to.user_ns - from.user_ns,
             user_instructions: to.user_instructions - from.user_instructions,
             system_instructions: to.system_instructions - from.system_instructions,
-            ..ticked
-        }
+        });
+        Usage { total_ns, user_ns: total_ns * share, counts }
     }
 }
 
 impl Counters {
-    fn open(core: usize) -> io::Result<Self> {
-        Ok(Self {
-            user_cycles: CoreCounter::open(core, Count::Cycles, true)?,
-            user_instructions: CoreCounter::open(core, Count::Instructions, true)?,
-            system_instructions: CoreCounter::open(core, Count::Instructions, false)?,
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut counters = Self {
+            user_cycles: Counter::open(Count::Cycles, true)?,
+            user_instructions: Counter::open(Count::Instructions, true)?,
+            system_instructions: Counter::open(Count::Instructions, false).ok(),
             cycles_per_ns: 1.0,
-        })
+        };
+        counters.calibrate()?;
+        Ok(counters)
     }
 
-    fn read(&self) -> io::Result<Counts> {
+    pub(crate) fn read(&self) -> io::Result<Counts> {
+        let system = self.system_instructions.as_ref().map(Counter::read).transpose()?;
         Ok(Counts {
-            user_cycles: self.user_cycles.read()?,
+            user_ns: self.user_cycles.read()? / self.cycles_per_ns,
             user_instructions: self.user_instructions.read()?,
-            system_instructions: self.system_instructions.read()?,
+            system_instructions: system.unwrap_or(0.0),
         })
     }
 
-    /// User cycles, and nanoseconds that this thread had the core. Another thread's cycles are
-    /// counted too, so the best of a few short spins is the truth.
-    fn spin(&self) -> io::Result<(f64, f64)> {
-        let mut best = (f64::INFINITY, 1.0);
-        for _ in 0..5 {
+    /// Learns how many cycles a nanosecond has, by spinning for some milliseconds. Interrupts make
+    /// a nanosecond look poorer, so the best of a few spins is the truth.
+    fn calibrate(&mut self) -> io::Result<()> {
+        let mut best = 0.0_f64;
+        for _ in 0..8 {
             let start = sys::clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)?;
             let cycles = self.user_cycles.read()?;
-            for i in 0..500_000_u32 {
+            for i in 0..1_000_000_u32 {
                 std::hint::black_box(i);
             }
             let cycles = self.user_cycles.read()? - cycles;
-            let ns = (sys::clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)? - start) as f64;
-            if cycles / ns < best.0 / best.1 {
-                best = (cycles, ns);
-            }
+            let ns = sys::clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)? - start;
+            best = best.max(cycles / ns.max(1) as f64);
         }
-        Ok(if best.0.is_finite() { best } else { (0.0, 0.0) })
+        if best == 0.0 {
+            return Err(io::Error::other("the cycle counter stands still"));
+        }
+        self.cycles_per_ns = best;
+        Ok(())
     }
 }
-
-/// Counters and ticks may differ by this share of the total before a stranger on the core is
-/// suspected: ticks of a tenth of a second are that coarse.
-const STRANGER: f64 = 0.25;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::load::{Shape, Span};
+use crate::meter::Counters;
 use crate::scenario::{self, Scenario};
 use crate::servers::{self, Server};
 use crate::sys;
@@ -18,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
     pub(crate) server_core: usize,
     pub(crate) load_core: usize,
+    /// Why no server can be asked to count; `None` if it can.
+    pub(crate) uncounted: Option<String>,
 }
 
 /// What the command line asks for.
@@ -53,9 +56,14 @@ impl Options {
         given.complete().map(Request::Run)
     }
 
+    /// Whether each scenario ends with a round in which the servers count cycles.
+    pub(crate) fn counts(&self) -> bool {
+        self.uncounted.is_none() && !self.quick
+    }
+
     /// A generous bound for the whole run: the watchdog's.
     pub(crate) fn limit(&self) -> Duration {
-        let visits = self.servers.len() * self.scenarios.len() * self.rounds;
+        let visits = self.servers.len() * self.scenarios.len() * (self.rounds + 1);
         let visit = self.span.warm + self.span.measured + Duration::from_secs(2);
         Duration::from_secs(60) + visit * 2 * visits as u32
     }
@@ -90,6 +98,7 @@ impl Given {
             out: self.out.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR"))),
             server_core,
             load_core,
+            uncounted: Counters::open().err().map(|error| error.to_string()),
         })
     }
 }

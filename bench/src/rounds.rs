@@ -5,13 +5,12 @@ use std::io::{self, IsTerminal, Write};
 use crate::child::{Process, Refusal};
 use crate::figures::{Figures, Findings, Outcome, Section};
 use crate::load::{self, Sample};
-use crate::meter::Meter;
 use crate::options::Options;
-use crate::scenario::{Mode, Scenario};
+use crate::scenario::{Mode, Scenario, Unit};
 use crate::servers::Server;
 
 /// Checks every server, then measures those that stand.
-pub(crate) fn run(options: &Options, meter: &mut Meter) -> Findings {
+pub(crate) fn run(options: &Options) -> Findings {
     let progress = Progress { terminal: io::stderr().is_terminal() };
     let (mut servers, mut absent) = (Vec::new(), Vec::new());
     for &server in &options.servers {
@@ -27,7 +26,7 @@ pub(crate) fn run(options: &Options, meter: &mut Meter) -> Findings {
     progress.line(&format!("check: {} of {} servers echo", servers.len(), options.servers.len()));
     let mut sections = Vec::new();
     for scenario in &options.scenarios {
-        sections.push(section(scenario, &servers, options, meter, &progress));
+        sections.push(section(scenario, &servers, options, &progress));
     }
     progress.state("");
     Findings { servers, sections, absent }
@@ -37,7 +36,7 @@ pub(crate) fn run(options: &Options, meter: &mut Meter) -> Findings {
 fn check(server: &'static Server, options: &Options) -> Option<Outcome> {
     let modes: &[Mode] = if server.lean { &[Mode::Echo, Mode::Lean] } else { &[Mode::Echo] };
     for &mode in modes {
-        let started = Process::start(server.name, mode, options.server_core);
+        let started = Process::start(server.name, mode, options.server_core, false);
         let process = match started {
             Ok(process) => process,
             Err(refusal) => return Some(refusal.into()),
@@ -53,22 +52,28 @@ fn section(
     scenario: &Scenario,
     servers: &[&'static Server],
     options: &Options,
-    meter: &mut Meter,
     progress: &Progress,
 ) -> Section {
     let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
+    let mut counted: Vec<Option<Sample>> = servers.iter().map(|_| None).collect();
     let mut excuses: Vec<Option<Outcome>> = servers.iter().map(|_| None).collect();
-    for round in 1..=options.rounds {
+    // The last round counts: its times are not taken.
+    let counts = options.counts() && scenario.unit != Unit::Memory;
+    for round in 1..=options.rounds + usize::from(counts) {
+        let counting = round > options.rounds;
         for (i, server) in servers.iter().enumerate() {
             if excuses[i].is_some() {
                 continue;
             }
-            let place = format!("{} {round}/{} {}", scenario.name, options.rounds, server.name);
+            let place = match counting {
+                true => format!("{} counting {}", scenario.name, server.name),
+                false => format!("{} {round}/{} {}", scenario.name, options.rounds, server.name),
+            };
             progress.state(&place);
-            match visit(scenario, server, options, meter) {
+            match visit(scenario, server, options, counting) {
+                Ok(sample) if counting => counted[i] = Some(sample),
                 Ok(sample) => {
-                    let figures = Figures::of(std::slice::from_ref(&sample));
-                    progress.sample(&place, scenario, &figures);
+                    progress.sample(&place, scenario, &sample);
                     samples[i].push(sample);
                 }
                 Err(outcome) => {
@@ -78,26 +83,26 @@ fn section(
             }
         }
     }
-    let outcomes = samples.iter().zip(excuses).map(|(samples, excuse)| match excuse {
-        Some(excuse) => excuse,
-        None => Outcome::Measured(Box::new(Figures::of(samples))),
+    let rows = servers.iter().enumerate().map(|(i, &server)| {
+        let figures = || Box::new(Figures::of(&samples[i], counted[i].as_ref()));
+        (server, excuses[i].take().unwrap_or_else(|| Outcome::Measured(figures())))
     });
-    Section { scenario: *scenario, rows: servers.iter().copied().zip(outcomes).collect() }
+    Section { scenario: *scenario, rows: rows.collect() }
 }
 
 fn visit(
     scenario: &Scenario,
     server: &Server,
     options: &Options,
-    meter: &mut Meter,
+    counting: bool,
 ) -> Result<Sample, Outcome> {
     if scenario.mode == Mode::Lean && !server.lean {
         return Err(Outcome::Unavailable("it cannot wait without a buffer".into()));
     }
-    let failed = |error: io::Error| Outcome::Failed(error.to_string());
-    meter.calibrate().map_err(failed)?;
-    let mut process = Process::start(server.name, scenario.mode, options.server_core)?;
-    load::visit(scenario.shape, &mut process, meter, options.span).map_err(failed)
+    let core = options.server_core;
+    let mut process = Process::start(server.name, scenario.mode, core, counting)?;
+    load::visit(scenario.shape, &mut process, options.span)
+        .map_err(|error| Outcome::Failed(error.to_string()))
 }
 
 impl From<Refusal> for Outcome {
@@ -128,15 +133,16 @@ impl Progress {
         eprintln!("{text}");
     }
 
-    fn sample(&self, place: &str, scenario: &Scenario, figures: &Figures) {
+    fn sample(&self, place: &str, scenario: &Scenario, sample: &Sample) {
         if self.terminal {
             return;
         }
         let (unit, divisor) = scenario.unit.rate();
-        let mut text = format!("{place}: {:.1} {unit}", figures.rate.median / divisor);
-        if figures.cpu.median > 0.0 {
+        let mut text = format!("{place}: {:.1} {unit}", sample.amount / sample.seconds / divisor);
+        if sample.usage.total_ns > 0.0 {
             let (unit, factor) = scenario.unit.cost();
-            text += &format!(", {:.2} {unit}", figures.cpu.median * factor / 1e3);
+            let cost = sample.usage.total_ns / sample.amount.max(1.0) * factor / 1e3;
+            text += &format!(", {cost:.2} {unit}");
         }
         eprintln!("{text}");
     }

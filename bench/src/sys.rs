@@ -40,10 +40,10 @@ pub(crate) struct Rusage {
     pub(crate) system_us: u64,
 }
 
-/// One processor event counted on one core, whoever runs there.
-pub(crate) struct CoreCounter(OwnedFd);
+/// One processor event counted for this thread and the threads that it will start.
+pub(crate) struct Counter(OwnedFd);
 
-/// What a [`CoreCounter`] counts.
+/// What a [`Counter`] counts.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
     Cycles,
@@ -106,9 +106,9 @@ impl Event {
     }
 }
 
-impl CoreCounter {
-    /// Counts on `core` in user space or in the kernel. Needs `perf_event_paranoid` below 1 or root.
-    pub(crate) fn open(core: usize, count: Count, user: bool) -> io::Result<Self> {
+impl Counter {
+    /// Counts in user space or in the kernel; the latter needs root or `perf_event_paranoid` below 2.
+    pub(crate) fn open(count: Count, user: bool) -> io::Result<Self> {
         let mut attr = PerfAttr::zeroed();
         attr.size = mem::size_of::<PerfAttr>() as u32;
         attr.config = match count {
@@ -116,13 +116,14 @@ impl CoreCounter {
             Count::Instructions => 1,
         };
         attr.read_format = READ_TOTAL_TIMES;
-        attr.flags = if user { EXCLUDE_KERNEL } else { EXCLUDE_USER } | EXCLUDE_HYPERVISOR;
-        let (any, alone, none) = (-1 as libc::pid_t, -1 as RawFd, PERF_FLAG_CLOEXEC);
+        attr.flags =
+            if user { EXCLUDE_KERNEL } else { EXCLUDE_USER } | EXCLUDE_HYPERVISOR | INHERIT;
+        let (this, any, alone) = (0 as libc::pid_t, -1 as i32, -1 as RawFd);
         // SAFETY: `attr` has the layout of the first published version of perf_event_attr, says
         // so in its size, and outlives the call.
         let fd = unsafe {
             let attr = &raw const attr;
-            libc::syscall(libc::SYS_perf_event_open, attr, any, core as i32, alone, none)
+            libc::syscall(libc::SYS_perf_event_open, attr, this, any, alone, PERF_FLAG_CLOEXEC)
         };
         let fd = check(fd as i32)?;
         // SAFETY: the descriptor was just created and nobody else has it.
@@ -295,6 +296,7 @@ fn check(result: i32) -> io::Result<i32> {
 /// `PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING`.
 const READ_TOTAL_TIMES: u64 = 3;
 /// Bits of the flag word of `perf_event_attr`.
+const INHERIT: u64 = 1 << 1;
 const EXCLUDE_USER: u64 = 1 << 4;
 const EXCLUDE_KERNEL: u64 = 1 << 5;
 const EXCLUDE_HYPERVISOR: u64 = 1 << 6;

@@ -1,20 +1,92 @@
-//! reseau
+//! Sockets: blocking and async with one contract, on the kernel's best interface or in a simulated
+//! world, under any executor.
+//!
+//! ```
+//! use reseau::{TcpListener, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! reseau::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     reseau::spawn(async move {
+//!         let (mut stream, _) = listener.accept().await?;
+//!         while let Some(chunk) = stream.recv().await? {
+//!             stream.send(chunk).await?;
+//!         }
+//!         std::io::Result::Ok(())
+//!     });
+//!     let mut stream = TcpStream::connect(addr).await?;
+//!     stream.send("hello").await?;
+//!     assert_eq!(&*stream.recv().await?.unwrap(), b"hello");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! # The idea
+//!
+//! **Operations belong to sockets; futures are only waiters.** Every socket has two lanes, one for
+//! each direction. A lane holds at most one operation in the kernel and a bounded queue of what that
+//! operation produced, or has to send. `recv` takes from the queue and, when it is empty, arms the
+//! lane and leaves a waker; `send` puts a chunk into the queue and the lane writes it whole, in
+//! order. So a future that is dropped, by `select!`, a timeout or a panic, loses nothing and sends
+//! nothing twice, on any backend; and memory that you lend is never in the kernel's hands.
+//!
+//! The price: bytes are read ahead of you, within a [window](Config::window), so a socket that moves
+//! elsewhere takes its queue along (`detach`); and reading into your slice costs one copy.
+//!
+//! # The map
+//!
+//! - [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`TcpSocket`]: async sockets.
+//!   Names, receivers and meaning are those of `tokio::net`; what is ours stands beside it. They are
+//!   `Send` and can be awaited under any executor: inside a [`Loop`] they live there, elsewhere on a
+//!   background loop that starts by itself ([`Remote::global`]).
+//! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
+//! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for those
+//!   who want their own; [`block_on`] for `main`.
+//! - [`sim`]: the same program in a deterministic world.
+//! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.
+//! - [`probe`] and [`DriverReport`]: which kernel interface runs here, and why.
+//!
+//! # Features
+//!
+//! `async` (default) is everything but [`blocking`] and the names; `futures-io` (default), `tokio`
+//! and `hyper` give streams those crates' traits; `bytes` turns [`Chunk`]s into `Bytes` and back
+//! without a copy. A feature adds; it never changes what is there.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod addr;
+pub mod blocking;
 pub mod clock;
-pub mod error;
-mod sys;
-mod pool;
-#[cfg(feature = "async")]
-mod sync;
 #[cfg(feature = "async")]
 mod driver;
+pub mod error;
+//NET #[cfg(feature = "async")]
+//NET pub mod net;
+pub mod platform;
+#[cfg(feature = "async")]
+mod pool;
 #[cfg(feature = "async")]
 mod rt;
+#[cfg(feature = "async")]
+pub mod sim;
+#[cfg(feature = "async")]
+mod sync;
+mod sys;
 
 pub use addr::{Addr, Endpoint, UnixAddr};
+#[cfg(feature = "async")]
+pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
+//NET #[cfg(feature = "async")]
+//NET pub use net::{
+//NET     Family, Inet, Listener, Stream, TcpListener, TcpSocket, TcpStream, Unix, UnixListener,
+//NET     UnixStream,
+//NET };
+#[cfg(feature = "async")]
 pub use pool::Chunk;
 #[cfg(feature = "async")]
-pub use driver::{probe, DriverReport, Kind, Tried};
-#[cfg(feature = "async")]
-pub use rt::*;
+pub use rt::{
+    Config, Elapsed, Group, Interval, JoinError, Loop, Remote, Sleep, Task, block_on, interval,
+    offload, sleep, sleep_until, spawn, spawn_local, timeout, timeout_at, yield_now,
+};

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::child::Process;
-use crate::meter::{Meter, Reading, Usage};
+use crate::meter::{Reading, Usage};
 
 pub(crate) use histogram::Histogram;
 pub(crate) use verify::verify;
@@ -44,17 +44,12 @@ pub(crate) struct Span {
 }
 
 /// Visits `server` once.
-pub(crate) fn visit(
-    shape: Shape,
-    server: &mut Process,
-    meter: &Meter,
-    span: Span,
-) -> io::Result<Sample> {
+pub(crate) fn visit(shape: Shape, server: &mut Process, span: Span) -> io::Result<Sample> {
     let addr = server.addr;
     match shape {
         Shape::Idle { connections } => idle::run(server, connections),
         _ => {
-            let mut window = Window::new(server, meter, span);
+            let mut window = Window::new(server, span);
             match shape {
                 Shape::Echo { connections, size } => {
                     echo::run(&mut window, addr, connections, size)
@@ -71,7 +66,6 @@ pub(crate) fn visit(
 /// The measured stretch of a visit: opens after the warm-up, closes on its own.
 struct Window<'a> {
     server: &'a mut Process,
-    meter: &'a Meter,
     span: Span,
     turns_at: Instant,
     opened: Option<(Instant, Reading)>,
@@ -88,9 +82,9 @@ enum Turn {
 }
 
 impl<'a> Window<'a> {
-    fn new(server: &'a mut Process, meter: &'a Meter, span: Span) -> Self {
+    fn new(server: &'a mut Process, span: Span) -> Self {
         let turns_at = Instant::now() + span.warm;
-        Self { server, meter, span, turns_at, opened: None }
+        Self { server, span, turns_at, opened: None }
     }
 
     /// Starts the warm-up anew, for loads that take long to set up.
@@ -103,15 +97,14 @@ impl<'a> Window<'a> {
             return Ok(Turn::Stay);
         }
         let Some((since, first)) = &self.opened else {
-            let first = self.meter.open(self.server)?;
+            let first = Reading::first(self.server)?;
             let since = Instant::now();
             self.turns_at = since + self.span.measured;
             self.opened = Some((since, first));
             return Ok(Turn::Opened);
         };
         let seconds = since.elapsed().as_secs_f64();
-        let last = self.meter.close(self.server)?;
-        let usage = self.meter.between(first, &last);
+        let usage = Reading::last(self.server)?.since(first);
         Ok(Turn::Closed { seconds, usage })
     }
 }
@@ -122,7 +115,7 @@ fn stalled(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
-/// Opens `count` connections, a few hundred at a time: the backlog holds 4,096.
+/// Opens `count` connections; the servers' backlogs hold 4,096.
 fn connect_all(addr: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpStream>> {
     (0..count).map(|_| crate::sys::connect(addr)).collect()
 }

@@ -136,18 +136,15 @@ fn rates(section: &Section, panel: Panel, title: &str) -> String {
 fn costs(section: &Section, panel: Panel) -> String {
     let (name, per) = section.scenario.unit.cost();
     let max = largest(section, |figures| figures.cpu.high * per / 1e3);
-    let title = format!("{name}: ");
-    let mut text = panel.title(&title) + &panel.scale(max, section.rows.len());
-    let x = panel.x + title.chars().count() as f64 * 6.4;
-    for (at, class, word) in [(x, "user", "user"), (x + 44.0, "system", "system")] {
-        let y = TOP - 23.0;
-        text += &format!(
-            "<rect class=\"{class} key\" x=\"{at:.1}\" y=\"{y}\" width=\"10\" height=\"10\"/>\
-             <text class=\"head\" x=\"{:.1}\" y=\"{}\">{word}</text>\n",
-            at + 14.0,
-            TOP - 14.0
-        );
-    }
+    let mut text = panel.scale(max, section.rows.len());
+    // One text, so that the key follows the words at whatever width the reader's font gives them.
+    text += &format!(
+        "<text class=\"head\" x=\"{:.1}\" y=\"{}\">{}: <tspan class=\"dark\">■</tspan> user \
+         <tspan class=\"pale\">■</tspan> system</text>\n",
+        panel.x,
+        TOP - 14.0,
+        escape(name)
+    );
     for (row, server, figures) in measured(section) {
         let cpu = figures.cpu.scaled(per / 1e3);
         let user = (figures.user.median * per / 1e3).min(cpu.median);
@@ -169,7 +166,7 @@ fn latencies(section: &Section, panel: Panel) -> String {
     let low = of(0).map(|spread| spread.low).fold(f64::MAX, f64::min).max(1.0) / 1.15;
     let high = of(SHOWN - 1).map(|spread| spread.high).fold(low * 2.0, f64::max) * 1.15;
     let at = |ns: f64| panel.x + (ns / low).ln() / (high / low).ln() * panel.width;
-    let mut text = panel.title("latency, log scale: p50 ● p90 ● p99 ● p99.9 ○ (less is better)");
+    let mut text = panel.title("latency, log scale: p50 ● p90 · p99 ● p99.9 ○");
     for decade in 0..10 {
         for digit in [1.0, 2.0, 5.0] {
             let ns = digit * 10_f64.powi(decade);

@@ -60,15 +60,18 @@ fn glance(section: &Section, figures: Option<&Figures>) -> String {
     };
     let Some(figures) = figures else { return "<td class=\"none\">–</td>".into() };
     let all = section.rows.iter().filter_map(|(_, outcome)| outcome.figures()).map(cost);
-    let best = all.fold(f64::MAX, f64::min).max(f64::MIN_POSITIVE);
+    let (best, worst) =
+        all.fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(one), high.max(one)));
+    let best = best.max(f64::MIN_POSITIVE);
     let value = cost(figures);
     let ratio = value / best;
     let text = match section.scenario.unit {
         Unit::Memory => format!("{} B", human(value)),
         _ => duration(value),
     };
-    // Twice the best is the deepest shade.
-    let shade = ((ratio - 1.0).clamp(0.0, 1.0) * 55.0).round();
+    // The deepest shade is for the worst, or for twice the best where all are close.
+    let depth = ratio.max(1.0).ln() / (worst / best).max(2.0).ln();
+    let shade = (depth * 55.0).round();
     let class = if ratio < 1.005 { "best" } else { "other" };
     format!(
         "<td class=\"{class}\" style=\"--shade:{shade}%\">{text}<small>× {}</small></td>",
@@ -193,7 +196,7 @@ svg text { font-size:12px; fill:var(--ink) }
 .whisker { stroke:var(--ink); stroke-width:1.3; fill:none; opacity:.75 }
 rect.reseau, circle.reseau { fill:var(--reseau) } rect.peer, circle.peer { fill:var(--peer) }
 rect.raw, circle.raw { fill:var(--raw) } rect.system { opacity:.45 }
-rect.key { fill:var(--soft) }
+.dark { fill:var(--peer) } .pale { fill:var(--peer); opacity:.45 }
 .run { stroke-width:2; opacity:.45 }
 .run.reseau { stroke:var(--reseau) } .run.peer { stroke:var(--peer) } .run.raw { stroke:var(--raw) }
 circle.hollow { fill:var(--paper) } circle.hollow.reseau { stroke:var(--reseau) }

@@ -62,10 +62,10 @@ fn numbers(figures: &Figures) -> Vec<(&'static str, String)> {
         ]);
     }
     if let Some(instructions) = figures.user_instructions {
-        fields.push(("core_user_instructions_per_op", spread(instructions)));
+        fields.push(("user_instructions_per_op", format!("{instructions:.1}")));
     }
     if let Some(instructions) = figures.system_instructions {
-        fields.push(("core_system_instructions_per_op", spread(instructions)));
+        fields.push(("system_instructions_per_op", format!("{instructions:.1}")));
     }
     if let Some(latency) = &figures.latency {
         let names = QUANTILES.map(|q| format!("p{}", q * 100.0));

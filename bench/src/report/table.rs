@@ -76,7 +76,7 @@ pub(super) fn cells(scenario: &Scenario, figures: &Figures) -> Vec<String> {
     cells.extend([human(cpu.median), span(cpu.low, cpu.high)]);
     cells.push(human(figures.user.median * per / 1e3));
     cells.push(human(figures.system.median * per / 1e3));
-    let instructions = figures.user_instructions.map(|spread| human(spread.median * per));
+    let instructions = figures.user_instructions.map(|count| human(count * per));
     cells.push(instructions.unwrap_or_else(|| "-".into()));
     for q in [0.5, 0.99, 0.999] {
         let latency = figures.latency.as_ref().map(|latency| duration(latency.at(q).median));

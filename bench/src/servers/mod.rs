@@ -14,6 +14,7 @@ use std::io::{self, BufRead, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
 
+use crate::meter::Counters;
 use crate::scenario::Mode;
 use crate::sys;
 
@@ -61,8 +62,9 @@ impl Server {
 /// The body of a server's process.
 pub(crate) fn main(args: &[String]) -> ExitCode {
     let outcome = match args {
-        [name, mode, core] => serve(name, mode, core),
-        _ => Err(io::Error::other("usage: bench server NAME MODE CORE")),
+        [name, mode, core] => serve(name, mode, core, false),
+        [name, mode, core, count] if count == "count" => serve(name, mode, core, true),
+        _ => Err(io::Error::other("usage: bench server NAME MODE CORE [count]")),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let word = match error.raw_os_error() {
@@ -75,26 +77,36 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(name: &str, mode: &str, core: &str) -> io::Result<()> {
+fn serve(name: &str, mode: &str, core: &str, count: bool) -> io::Result<()> {
     let server = Server::named(name).ok_or_else(|| io::Error::other("no such server"))?;
     let mode = Mode::parse(mode).ok_or_else(|| io::Error::other("no such mode"))?;
     let core = core.parse().map_err(|_| io::Error::other("no such core"))?;
     sys::die_with_parent()?;
     sys::pin(core)?;
     sys::raise_descriptor_limit()?;
-    std::thread::Builder::new().name("control".into()).spawn(control)?;
+    let counters = count.then(Counters::open).transpose()?;
+    std::thread::Builder::new().name("control".into()).spawn(move || control(counters))?;
     (server.run)(Task { listener: sys::listen()?, mode })
 }
 
 /// Answers the load's questions until its end of the pipe closes, then ends the process.
-fn control() {
+fn control(counters: Option<Counters>) {
     for line in io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
-        if line != "usage" {
-            break;
-        }
-        let Ok(usage) = sys::rusage() else { break };
-        if answer(&format!("usage {} {}", usage.user_us, usage.system_us)).is_err() {
+        let answered = match line.as_deref() {
+            Ok("usage") => {
+                sys::rusage().map(|usage| format!("usage {} {}", usage.user_us, usage.system_us))
+            }
+            Ok("counts") => counters.as_ref().map_or_else(
+                || Err(io::Error::other("no counters")),
+                |counters| {
+                    let counts = counters.read()?;
+                    let (user, system) = (counts.user_instructions, counts.system_instructions);
+                    Ok(format!("counts {} {user} {system}", counts.user_ns))
+                },
+            ),
+            _ => break,
+        };
+        if answered.and_then(|line| answer(&line)).is_err() {
             break;
         }
     }

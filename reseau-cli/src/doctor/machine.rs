@@ -112,10 +112,12 @@ mod system {
         let output = Command::new("cmd").args(["/c", "ver"]).output();
         let output = output.map_err(|error| format!("cmd /c ver: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        match text.split_once("Version ") {
-            Some((_, version)) => Ok(version.trim().trim_end_matches(']').to_owned()),
-            None => Err(format!("cmd /c ver says `{}`", text.trim())),
-        }
+        // `Microsoft Windows [Version 10.0.22631.1]`: the number is all we want.
+        let mut words = text.split(|letter: char| letter.is_whitespace() || letter == ']');
+        words
+            .find(|word| word.starts_with(|letter: char| letter.is_ascii_digit()))
+            .map(str::to_owned)
+            .ok_or_else(|| format!("cmd /c ver says `{}`", text.trim()))
     }
 
     pub(crate) fn open_files() -> Reading<Limit> {

@@ -1,7 +1,7 @@
 //! The report, as text for people and as JSON for programs: the same facts in the same order.
 use std::fmt;
 
-use reseau::Kind;
+use reseau::Tried;
 
 use super::advice::{Advice, Weight};
 use super::host::{Host, Limit, Reading};
@@ -42,8 +42,7 @@ enum Value {
     Refused(String),
     /// Something that could not be read, and why.
     Absent(String),
-    /// The drivers that were tried: the name and what came of it.
-    Drivers(Vec<(&'static str, String)>),
+    Drivers(Vec<Tried>),
 }
 
 impl Report {
@@ -125,8 +124,9 @@ impl Value {
             Self::Refused(why) => (format!("no ({why})"), paint::POOR),
             Self::Absent(why) => (format!("absent ({why})"), paint::FAINT),
             Self::Drivers(tried) => {
-                let line = |(name, outcome): &(&str, String)| {
-                    (format!("{label} {name}"), outcome.clone(), paint::PLAIN)
+                let line = |tried: &Tried| {
+                    let style = if tried.usable { paint::GOOD } else { paint::POOR };
+                    (format!("{label} {}", tried.kind), tried.outcome.clone(), style)
                 };
                 return tried.iter().map(line).collect();
             }
@@ -148,8 +148,12 @@ impl Value {
             Self::Refused(why) => available(false, Some(why)),
             Self::Absent(_) => Json::Null,
             Self::Drivers(tried) => {
-                let entry = |(name, outcome): &(&str, String)| {
-                    Json::table([("kind", Json::text(name)), ("outcome", Json::text(outcome))])
+                let entry = |tried: &Tried| {
+                    Json::table([
+                        ("kind", Json::text(tried.kind)),
+                        ("usable", Json::Flag(tried.usable)),
+                        ("outcome", Json::text(&tried.outcome)),
+                    ])
                 };
                 Json::List(tried.iter().map(entry).collect())
             }
@@ -170,11 +174,10 @@ fn system(host: &Host) -> Section {
 
 fn driver(host: &Host) -> Section {
     let report = &host.driver;
-    let tried = report.tried.iter().map(|tried| (name(tried.kind), tried.outcome.clone()));
     let facts = vec![
-        Fact::new("kind", "runs", Value::Text(name(report.kind).to_owned())),
+        Fact::new("kind", "runs", Value::Text(report.kind.to_string())),
         Fact::new("reason", "because", Value::Text(report.reason.clone())),
-        Fact::new("tried", "tried", Value::Drivers(tried.collect())),
+        Fact::new("tried", "tried", Value::Drivers(report.tried.clone())),
         Fact::new("io_uring_disabled", "io_uring_disabled", count(&host.uring_disabled)),
     ];
     Section { name: "driver", facts }
@@ -237,12 +240,4 @@ fn count(reading: &Reading<u64>) -> Value {
 
 fn bound(limit: Option<u64>, unit: fn(u64) -> Value) -> Value {
     limit.map_or(Value::Unlimited, unit)
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Uring => "uring",
-        Kind::Ready => "ready",
-        _ => "other",
-    }
 }

@@ -157,17 +157,11 @@ fn from_environment() -> io::Result<Option<Kind>> {
     }
 }
 
-fn make(
-    kind: Kind,
-    limits: &Limits,
-    report: DriverReport,
-) -> io::Result<(Driver, Arc<Home>)> {
+fn make(kind: Kind, limits: &Limits, report: DriverReport) -> io::Result<(Driver, Arc<Home>)> {
     let pool = Pool::new(limits.block_size, limits.blocks_max);
     let (backend, direct) = match kind {
         Kind::Uring => (uring(pool.clone(), limits)?, Direct::Asleep),
-        Kind::Ready => {
-            (Backend::Ready(Box::new(ready::Ready::new(pool.clone())?)), Direct::Always)
-        }
+        Kind::Ready => (Backend::Ready(Box::new(ready::Ready::new(pool.clone())?)), Direct::Always),
         Kind::Sim => {
             (Backend::Sim(Box::new(sim::Sim::new(limits.seed, pool.clone()))), Direct::Never)
         }
@@ -222,8 +216,7 @@ fn rehearse() -> Result<(), String> {
         direct_sends: false,
     };
     let report = chosen_uring();
-    let (mut driver, home) =
-        make(Kind::Uring, &limits, report).map_err(|error| why_not(&error))?;
+    let (mut driver, home) = make(Kind::Uring, &limits, report).map_err(|error| why_not(&error))?;
     let played = play(&mut driver, &home).map_err(|error| format!("a rehearsal failed: {error}"));
     home.door().close();
     driver.shutdown();

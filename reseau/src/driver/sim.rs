@@ -140,4 +140,3 @@ impl Sim {
         self.early.push(Completion { id, event, last });
     }
 }
-

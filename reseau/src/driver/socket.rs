@@ -226,23 +226,22 @@ impl Socket {
         let here = self.home.is_here();
         let direct = !here && self.home.prefers_direct();
         let polled = self.poll_send_lane(Who::Owner, cx, |lane| {
+            if !lane.open() {
+                return Some(Err(finished()));
+            }
             lane.room().then(|| {
                 if direct && lane.quiet() {
                     lane.state = State::Direct;
-                    return Accepted::Direct;
+                    return Ok(Accepted::Direct);
                 }
                 lane.push(chunk.take().expect("a chunk to send"));
-                if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) }
+                Ok(if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) })
             })
         });
-        match polled {
-            Poll::Ready(Ok(accepted)) => {
-                self.accepted(accepted, chunk);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
+        polled.map(|answer| {
+            self.accepted(answer??, chunk);
+            Ok(())
+        })
     }
 
     /// Copies as much as there is room for. (A borrowed slice never reaches the kernel.)
@@ -254,27 +253,20 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         let here = self.home.is_here();
         let polled = self.poll_send_lane(who, cx, |lane| gather(lane, bufs, here));
-        match polled {
-            Poll::Ready(Ok((count, accepted))) => {
-                self.accepted(accepted, &mut None);
-                Poll::Ready(Ok(count))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
+        polled.map(|answer| {
+            let (count, accepted) = answer??;
+            self.accepted(accepted, &mut None);
+            Ok(count)
+        })
     }
 
     pub(crate) fn try_write(self: &Arc<Self>, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         let here = self.home.is_here();
         let asked = ask(&mut self.send_lane(), &mut |lane| gather(lane, bufs, here));
-        match asked {
-            Some(Ok((count, accepted))) => {
-                self.accepted(accepted, &mut None);
-                Ok(count)
-            }
-            Some(Err(error)) => Err(error),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        let Some(answer) = asked else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let (count, accepted) = answer??;
+        self.accepted(accepted, &mut None);
+        Ok(count)
     }
 
     fn accepted(self: &Arc<Self>, accepted: Accepted, chunk: &mut Option<Chunk>) {
@@ -400,7 +392,9 @@ impl Socket {
         let lane = self.send_lane();
         match self.fate.load(Ordering::Acquire) {
             // What could not be sent in time is lost, and that is to be said.
-            LEFT if lane.lingering && lane.failed() => Poll::Ready(lane.error().map_or(Ok(()), Err)),
+            LEFT if lane.lingering && lane.failed() => {
+                Poll::Ready(lane.error().map_or(Ok(()), Err))
+            }
             LEFT => Poll::Ready(Ok(())),
             _ => Poll::Pending,
         }
@@ -492,7 +486,10 @@ fn gather(
     lane: &mut SendLane,
     bufs: &[io::IoSlice<'_>],
     here: bool,
-) -> Option<(usize, Accepted)> {
+) -> Option<io::Result<(usize, Accepted)>> {
+    if !lane.open() {
+        return Some(Err(finished()));
+    }
     if !lane.room() && bufs.iter().any(|buf| !buf.is_empty()) {
         return None;
     }
@@ -504,7 +501,8 @@ fn gather(
             break;
         }
     }
-    Some((count, if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) }))
+    let accepted = if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) };
+    Some(Ok((count, accepted)))
 }
 
 /// Takes the next chunk of a stream.
@@ -526,6 +524,10 @@ pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
 /// A waker that panics hurts nobody else.
 pub(crate) fn wake(waker: Waker) {
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+fn finished() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the stream was finished: nothing more can be sent")
 }
 
 fn timed_out(what: &str) -> io::Error {

@@ -483,11 +483,7 @@ impl Driver {
     }
 }
 
-fn timer_of<T>(
-    socket: &Socket,
-    side: Side,
-    f: impl FnOnce(&mut Option<TimerKey>) -> T,
-) -> T {
+fn timer_of<T>(socket: &Socket, side: Side, f: impl FnOnce(&mut Option<TimerKey>) -> T) -> T {
     match side {
         Side::Recv => f(&mut socket.recv_lane().deadline.timer),
         Side::Send => f(&mut socket.send_lane().deadline.timer),

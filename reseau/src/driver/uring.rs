@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::Fault;
 use crate::pool::Pool;
 use crate::sys::{Fd, OsSocket};
-use io_uring::types::{self, CancelBuilder, SubmitArgs, Timespec};
+use io_uring::types::{self, CancelBuilder, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -32,6 +32,19 @@ pub(crate) struct Uring {
     blocks_max: usize,
     wake: Arc<OwnedFd>,
     wake_armed: bool,
+    /// Sends submitted since the last wait.
+    sends: u32,
+    /// The kernel can wait for several answers with patience (6.12 and newer).
+    patient: bool,
+}
+
+/// What `io_uring_enter` takes with `IORING_ENTER_EXT_ARG`: the kernel's `io_uring_getevents_arg`.
+#[repr(C)]
+struct Wait {
+    sigmask: u64,
+    sigmask_size: u32,
+    min_wait_usec: u32,
+    time: u64,
 }
 
 struct Flight {
@@ -50,8 +63,11 @@ impl Uring {
             .build(SQ_ENTRIES)?;
         let blocks = Blocks::new(&ring, blocks_max)?;
         let wake = Arc::new(event_fd()?);
+        let patient = ring.params().is_feature_min_timeout();
         Ok(Self {
             ring,
+            sends: 0,
+            patient,
             flying: Vec::new(),
             in_flight: 0,
             blocks,
@@ -88,6 +104,7 @@ impl Uring {
             self.flying.resize_with(id.key + 1, || [None, None]);
         }
         let entry = entry(fd, &op).user_data(to_data(id));
+        self.sends += u32::from(matches!(op, Op::Send(_)));
         let place = &mut self.flying[id.key][id.side as usize];
         assert!(place.is_none(), "one operation per lane");
         *place = Some(Flight { op, _socket: socket.clone() });
@@ -110,7 +127,12 @@ impl Uring {
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }
-            let _ = self.ring.submit();
+            if self.ring.submit().is_err() {
+                // The completions may be in the way: take them in, they are reported later.
+                let mut early = std::mem::take(&mut self.early);
+                self.collect(&mut early);
+                self.early = early;
+            }
         }
     }
 
@@ -135,16 +157,27 @@ impl Uring {
 
     fn enter(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let ready = !self.ring.completion().is_empty();
-        if ready && self.ring.submission().is_empty() {
+        let queued = self.ring.submission().len() as u32;
+        if ready && queued == 0 {
             return Ok(());
         }
-        let time =
-            deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
-        let mut args = SubmitArgs::new();
-        if let Some(time) = &time {
-            args = args.timespec(time);
-        }
-        match self.ring.submitter().submit_with_args(usize::from(!ready), &args) {
+        let time = deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
+        let sends = std::mem::take(&mut self.sends);
+        // Small sends are over as soon as they are submitted, and their answers would end the wait
+        // before anything has come: wait for one answer more. A send that does block delays others
+        // by `PATIENCE` at most.
+        let patient = self.patient && sends > 0 && deadline.is_none_or(|at| at > clock::real());
+        let wait = Wait {
+            sigmask: 0,
+            sigmask_size: 0,
+            min_wait_usec: if patient { PATIENCE } else { 0 },
+            time: time.as_ref().map_or(0, |time| std::ptr::from_ref(time) as u64),
+        };
+        let want = if ready { 0 } else { 1 + if patient { sends } else { 0 } };
+        // SAFETY: `wait` and the time that it points to live until the call returns.
+        let entered =
+            unsafe { self.ring.submitter().enter(queued, want, ENTER_FLAGS, Some(&wait)) };
+        match entered {
             Ok(_) => Ok(()),
             // The time is over, a signal came, or the completions overflow: there is something
             // to collect.
@@ -242,9 +275,7 @@ fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
             .build()
             .flags(squeue::Flags::BUFFER_SELECT),
         // The address is boxed, and the box stays in `flying`.
-        Op::Connect(to) => {
-            opcode::Connect::new(fd, to.raw.as_ptr().cast(), to.raw.len()).build()
-        }
+        Op::Connect(to) => opcode::Connect::new(fd, to.raw.as_ptr().cast(), to.raw.len()).build(),
         Op::Send(chunk) => {
             let len = u32::try_from(chunk.len()).unwrap_or(SEND_MAX);
             opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
@@ -279,4 +310,8 @@ const CANCEL: u64 = u64::MAX - 1;
 const ACCEPT_FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 const SEND_MAX: u32 = 1 << 30;
+/// `IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG`.
+const ENTER_FLAGS: u32 = 1 | 8;
+/// Microseconds for which a send that blocks may hold up other answers.
+const PATIENCE: u32 = 50;
 const GO_ON: [i32; 4] = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN];

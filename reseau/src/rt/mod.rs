@@ -149,8 +149,7 @@ impl Loop {
         let mut future = pin!(future);
         loop {
             if main.woken.swap(false, Ordering::AcqRel)
-                && let Poll::Ready(output) =
-                    future.as_mut().poll(&mut Context::from_waker(&waker))
+                && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
             {
                 return output;
             }
@@ -186,6 +185,11 @@ impl Loop {
     #[must_use]
     pub fn trace_hash(&self) -> Option<u64> {
         self.home.world().map(crate::sys::sim::World::trace)
+    }
+
+    /// The simulated kernel, if that is what runs.
+    pub(crate) fn world(&self) -> Option<crate::sys::sim::World> {
+        self.home.world().cloned()
     }
 
     /// What others left → timers → tasks → one trip to the kernel → wake.

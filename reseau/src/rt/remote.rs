@@ -81,8 +81,8 @@ impl fmt::Debug for Remote {
 pub(super) fn start(name: &str, config: &Config) -> io::Result<(Remote, JoinHandle<()>)> {
     let (tell, told) = mpsc::channel();
     let config = config.clone();
-    let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
-        match Loop::with(&config) {
+    let thread =
+        std::thread::Builder::new().name(name.into()).spawn(move || match Loop::with(&config) {
             Ok(lp) => {
                 let _ = tell.send(Ok(lp.remote()));
                 if let Err(error) = lp.run() {
@@ -90,8 +90,7 @@ pub(super) fn start(name: &str, config: &Config) -> io::Result<(Remote, JoinHand
                 }
             }
             Err(error) => drop(tell.send(Err(error))),
-        }
-    })?;
+        })?;
     let remote = told.recv().unwrap_or_else(|_| Err(io::Error::other("a loop's thread died")))?;
     Ok((remote, thread))
 }
@@ -99,8 +98,7 @@ pub(super) fn start(name: &str, config: &Config) -> io::Result<(Remote, JoinHand
 static GLOBAL: OnceLock<Result<Remote, Fault>> = OnceLock::new();
 
 fn start_global() -> Result<Remote, Fault> {
-    let (remote, _) =
-        start("reseau", &Config::default()).map_err(|error| Fault::from(&error))?;
+    let (remote, _) = start("reseau", &Config::default()).map_err(|error| Fault::from(&error))?;
     crate::sys::at_exit(drain_global);
     Ok(remote)
 }

@@ -12,12 +12,13 @@
 //! - Every address belongs to the world. IPv4 and IPv6 have separate ports; a wildcard listener
 //!   hears every address of its family. There is no TIME_WAIT, so `reuse_address` changes nothing.
 //! - TCP connects in a round trip, in the background. A full backlog drops the attempt, which is
-//!   repeated after 1, 2, 4 and so on seconds, and times out in the end. Unix streams connect at once.
+//!   repeated after 1, 2, 4 and so on seconds, and times out in the end. Unix streams connect at
+//!   once.
 //! - Bytes arrive in order. What a socket sends and its peer has not read is bounded by the peer's
 //!   `recv_buffer_size`; beyond it, `send` would block.
-//! - Closing with bytes unread, or with a linger of zero, resets the connection: what arrived before
-//!   the reset can still be read, what was under way may be lost. Sending to a socket that was
-//!   closed is answered by a reset.
+//! - Closing with bytes unread, or with a linger of zero, resets the connection: what arrived
+//!   before the reset can still be read, what was under way may be lost. Sending to a socket that
+//!   was closed is answered by a reset.
 //! - A path stays taken after its socket was closed, as a file does, until [`World::unlink`].
 //!
 //! [`Fd`]: super::Fd

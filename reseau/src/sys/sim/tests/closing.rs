@@ -97,6 +97,20 @@ fn the_first_call_after_a_reset_tells_it() {
 }
 
 #[test]
+fn a_reset_after_both_ends_means_nothing() {
+    let world = World::new(39);
+    let (client, server) = tcp(&world);
+    client.send(b"never read").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    settle(&world);
+    drop(server);
+    settle(&world);
+    assert!(client.take_error().unwrap().is_none());
+    assert_eq!(recv(&client, 9).unwrap(), b"");
+}
+
+#[test]
 fn sending_to_a_closed_peer_succeeds_once() {
     let world = World::new(34);
     let (client, server) = tcp(&world);

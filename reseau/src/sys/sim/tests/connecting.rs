@@ -73,7 +73,11 @@ fn addresses_in_use_are_refused() {
     let sixth = listener(&world, &v6(700), 1);
     assert_eq!(kind(sixth.bind(&v6(701))), ErrorKind::InvalidInput, "bound already");
     drop(first);
+    assert_eq!(kind(second.bind(&any)), ErrorKind::AddrInUse, "10.0.0.1 still has the port");
     second.bind(&v4(700)).unwrap();
+    let fourth = world.open(Domain::IPV4);
+    fourth.bind(&Addr::Inet("0.0.0.0:702".parse().unwrap())).unwrap();
+    assert_eq!(kind(world.open(Domain::IPV4).bind(&v4(702))), ErrorKind::AddrInUse);
 }
 
 #[test]
@@ -86,8 +90,9 @@ fn a_wildcard_listener_hears_every_address_and_an_exact_one_goes_first() {
         let client = world.open(Domain::IPV4);
         client.connect(&Addr::Inet(format!("{to}:{port}").parse().unwrap())).unwrap();
         connected(&world, &client).unwrap();
-        let (_server, peer) = wait(&world, "connection", || accept(&wild)).unwrap();
+        let (server, peer) = wait(&world, "connection", || accept(&wild)).unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
+        assert_eq!(server.local_addr().unwrap(), client.peer_addr().unwrap());
         client.local_addr().unwrap().to_string()
     };
     assert!(dial("127.0.0.1").starts_with("127.0.0.1:"));
@@ -114,6 +119,13 @@ fn a_wildcard_listener_hears_every_address_and_an_exact_one_goes_first() {
     let heard = twins.map(|twin| std::iter::from_fn(|| accept(&twin).ok()).count());
     assert_eq!(heard[0] + heard[1], 40);
     assert!(heard[0] > 5 && heard[1] > 5, "chance decides between them: {heard:?}");
+
+    let both = [shared(&v4(901)), shared(&Addr::Inet("0.0.0.0:901".parse().unwrap()))];
+    let clients: Vec<_> = (0..10).map(|_| world.open(Domain::IPV4)).collect();
+    clients.iter().for_each(|client| assert!(!client.connect(&v4(901)).unwrap()));
+    settle(&world);
+    let heard = both.map(|port| std::iter::from_fn(|| accept(&port).ok()).count());
+    assert_eq!(heard, [10, 0], "the exact address goes first");
 }
 
 #[test]
@@ -148,7 +160,10 @@ fn unix_streams_connect_at_once_or_not_at_all() {
     server.bind(&at).unwrap();
     assert_eq!(kind(client.connect(&at)), ErrorKind::ConnectionRefused, "bound only");
     server.listen(1).unwrap();
+    let mut stirred = Vec::new();
     assert!(client.connect(&at).unwrap());
+    world.stirred(&mut stirred);
+    assert!(stirred.contains(&server.index()), "the listener may accept");
     assert!(client.connected().unwrap());
     assert_eq!(client.peer_addr().unwrap(), at);
     assert_eq!(client.local_addr().unwrap(), Addr::Unix(UnixAddr::unnamed()));
@@ -249,6 +264,69 @@ fn a_client_that_gives_up_half_way_leaves_nothing() {
         let kernel = world.kernel();
         assert_eq!((kernel.sockets.len(), kernel.names.len(), kernel.future.len()), (0, 0, 0));
     }
+}
+
+#[test]
+fn a_client_that_gives_up_half_way_leaves_its_place() {
+    for seed in 0..100 {
+        let world = World::new(seed);
+        let listener = listener(&world, &v4(82), 0);
+        let client = world.open(Domain::IPV4);
+        client.connect(&v4(82)).unwrap();
+        for _ in 0..2 {
+            let at = world.next_arrival().unwrap();
+            world.advance_to(at);
+        }
+        // It is connected, and the listener does not know yet: the reset may come first.
+        client.set_option("linger", crate::sys::sim::socket::LINGER_ZERO).unwrap();
+        drop(client);
+        settle(&world);
+        drop(accept(&listener));
+        let next = world.open(Domain::IPV4);
+        next.connect(&v4(82)).unwrap();
+        world.advance_to(world.now() + SECOND / 2);
+        assert!(next.connected().unwrap(), "seed {seed}: the place is still taken");
+    }
+}
+
+#[test]
+fn answers_to_an_abandoned_attempt_are_void() {
+    for seed in 0..20 {
+        let world = World::new(seed);
+        let first = listener(&world, &v4(91), 8);
+        let second = listener(&world, &v4(92), 8);
+        let client = world.open(Domain::IPV4);
+        client.connect(&v4(91)).unwrap();
+        for _ in 0..world.below(2) {
+            let at = world.next_arrival().unwrap();
+            world.advance_to(at);
+        }
+        client.shutdown(std::net::Shutdown::Both).unwrap();
+        assert_eq!(kind(client.connected()), ErrorKind::NotConnected);
+        assert_eq!(kind(client.connect(&v4(92))), ErrorKind::ConnectionAborted);
+        client.connect(&v4(92)).unwrap();
+        connected(&world, &client).unwrap();
+        settle(&world);
+        assert_eq!(client.peer_addr().unwrap(), v4(92));
+        accept(&second).unwrap();
+        assert_eq!(kind(accept(&first)), ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn a_listener_that_begins_again_does_not_know_the_half_open() {
+    let world = World::new(14);
+    let listener = listener(&world, &v4(93), 8);
+    let client = world.open(Domain::IPV4);
+    client.connect(&v4(93)).unwrap();
+    let at = world.next_arrival().unwrap();
+    world.advance_to(at);
+    assert_eq!(world.kernel().sockets.len(), 3, "the server's end is there");
+    listener.shutdown(std::net::Shutdown::Read).unwrap();
+    listener.listen(8).unwrap();
+    settle(&world);
+    assert_eq!(kind(accept(&listener)), ErrorKind::WouldBlock);
+    assert_eq!(kind(recv(&client, 1)), ErrorKind::ConnectionReset);
 }
 
 #[test]

@@ -40,6 +40,12 @@ fn a_sender_waits_for_room_and_gets_it() {
         stirred.clear();
         world.stirred(&mut stirred);
         assert!(stirred.contains(&client.index()));
+        // Reads that follow each other are one piece of news.
+        settle(&world);
+        recv(&server, 100).unwrap();
+        recv(&server, 200).unwrap();
+        settle(&world);
+        assert_eq!(client.send(&[7; 5000]).unwrap(), 300);
         // The other direction has room of its own.
         assert_eq!(server.send(&[8; 100_000]).unwrap(), 65536);
     }

@@ -1,0 +1,68 @@
+//! The table of differences: printed into the README, and true where this runs.
+//! `UPDATE=1 cargo test -p reseau --test platforms` writes it anew.
+use reseau::platform::{self, DIFFERENCES};
+use std::path::Path;
+
+const BEGIN: &str = "<!-- platforms:begin -->\n";
+const END: &str = "<!-- platforms:end -->";
+
+#[test]
+fn the_readme_has_the_table_of_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let Ok(readme) = std::fs::read_to_string(&path) else {
+        return assert!(!path.exists(), "the README cannot be read");
+    };
+    let readme = readme.replace("\r\n", "\n");
+    let start = readme.find(BEGIN).expect("the README marks the table's place") + BEGIN.len();
+    let end = start + readme[start..].find(END).expect("and its end");
+    let table = platform::markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        let text = format!("{}{table}{}", &readme[..start], &readme[end..]);
+        std::fs::write(&path, text).expect("the README can be written");
+    } else {
+        assert_eq!(&readme[start..end], table, "run this test with UPDATE=1");
+    }
+}
+
+/// What the table says of the system under this test.
+fn claim(what: &str) -> Option<&'static str> {
+    let row = DIFFERENCES.iter().find(|row| row.what == what).expect("a row of the table");
+    Some(row.on[platform::current()?])
+}
+
+#[test]
+fn abstract_names_are_where_the_table_says() {
+    let Some(claim) = claim("abstract Unix names") else { return };
+    let here = reseau::UnixAddr::from_abstract_name("reseau").is_ok();
+    assert_eq!(here, claim == "yes", "{claim}");
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn options_and_pairs_are_where_the_table_says() {
+    use std::io::ErrorKind::Unsupported;
+    let Some(pair) = claim("`UnixStream::pair`") else { return };
+    assert_eq!(reseau::UnixStream::pair().is_ok(), pair == "yes");
+    let socket = reseau::TcpSocket::new_v4().expect("an IPv4 socket");
+    let kind = |result: std::io::Result<()>| result.err().map(|error| error.kind());
+    let claims = [
+        (kind(socket.set_reuseport(true)), "`set_reuseport`"),
+        (kind(socket.set_quickack(true)), "`set_quickack`"),
+    ];
+    for (here, what) in claims {
+        let claim = claim(what).expect("the same system");
+        assert_eq!(here == Some(Unsupported), claim != "yes", "{what}: {claim}");
+    }
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn the_driver_is_the_one_of_the_table() {
+    let Some(claim) = claim("async driver") else { return };
+    let report = reseau::probe();
+    let rings = report.tried.iter().any(|tried| tried.outcome != "this system has none");
+    match report.kind {
+        reseau::Kind::Uring => assert!(claim.starts_with("io_uring"), "{claim}"),
+        _ => assert!(!claim.is_empty() && rings, "{claim}"),
+    }
+}
