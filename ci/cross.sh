@@ -10,7 +10,7 @@
 #   aarch64   tests under qemu-user (no io_uring there: always the readiness driver)
 #   s390x     tests under qemu-user, big-endian
 #   i686      tests, 32 bit, native
-#   wasi      tests of the blocking door, WASI 0.2 under wasmtime
+#   wasi      tests of the blocking door, WASI 0.2 under wasmtime (red: sys/ has no WASI half yet)
 #   sanitize  tests under ASan and TSan, std instrumented too; SAN="address thread" chooses
 #
 # Environment: XLAB       tools and target directories   (target/cross in the checkout)

@@ -2,7 +2,7 @@
 //!
 //! It says what the kernel should do (`arm`, `next`), takes what the kernel answered (`deliver`),
 //! and holds what nobody has asked for yet. Locks, wakers' calls and system calls are elsewhere.
-use super::timer::TimerKey;
+use super::deadline::Deadline;
 use super::waiters::Waiters;
 use super::{Destination, Event, Op};
 use crate::addr::Addr;
@@ -11,7 +11,7 @@ use crate::pool::{Buffer, Chunk};
 use crate::sys::Fd;
 use std::collections::VecDeque;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The receiving direction: of a stream, bytes; of a listener, connections.
 pub(crate) struct RecvLane {
@@ -26,8 +26,8 @@ pub(crate) struct RecvLane {
     wanted: bool,
     /// The last burst went over the window: single shots, until one finds the kernel drained.
     demoted: bool,
-    /// How long the next pause after running out of descriptors will be.
-    pause: Duration,
+    /// How often it has paused, for want of descriptors, since it last had one.
+    pauses: u8,
     /// Connections shed for want of descriptors.
     pub(crate) shed: u64,
 }
@@ -47,7 +47,7 @@ pub(crate) struct SendLane {
     connecting: bool,
     failed: Option<End>,
     finish: Finish,
-    pause: Duration,
+    pauses: u8,
     /// Left by its user, and given a last deadline.
     pub(crate) lingering: bool,
 }
@@ -83,15 +83,6 @@ pub(crate) enum End {
     Failed(Fault),
     /// The loop has ended.
     Gone,
-}
-
-/// An absolute deadline, and the one timer that watches over it.
-#[derive(Default)]
-pub(crate) struct Deadline {
-    pub(crate) at: Option<Instant>,
-    pub(crate) expired: bool,
-    /// The home's timer: never later than `at`, perhaps earlier.
-    pub(crate) timer: Option<TimerKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +122,7 @@ impl RecvLane {
             end: None,
             wanted: false,
             demoted: false,
-            pause: PAUSE_MIN,
+            pauses: 0,
             shed: 0,
         }
     }
@@ -248,7 +239,7 @@ impl RecvLane {
                 }
             }
             Event::Conn(fd, peer) => {
-                self.pause = PAUSE_MIN;
+                self.pauses = 0;
                 self.push(Item::Conn(fd, peer));
             }
             Event::Eof => self.finish(End::Eof),
@@ -298,9 +289,7 @@ impl RecvLane {
             }
             Class::Wait => {
                 self.state = State::Paused;
-                let pause = self.pause;
-                self.pause = (pause * 2).min(PAUSE_MAX);
-                Next::Shed(pause)
+                Next::Shed(pause(&mut self.pauses, PAUSE_MAX))
             }
             _ => {
                 self.finish(End::Failed(fault));
@@ -329,7 +318,7 @@ impl SendLane {
             connecting: false,
             failed: None,
             finish: Finish::Open,
-            pause: PAUSE_MIN,
+            pauses: 0,
             lingering: false,
         }
     }
@@ -419,9 +408,7 @@ impl SendLane {
             (Event::Failed(fault), Op::Connect(to)) if would_block(fault) => {
                 self.connect = Some(to);
                 self.state = State::Paused;
-                let pause = self.pause;
-                self.pause = (pause * 2).min(CONNECT_PAUSE_MAX);
-                return Next::Pause(pause);
+                return Next::Pause(pause(&mut self.pauses, CONNECT_PAUSE_MAX));
             }
             (Event::Failed(fault), op) => {
                 spent.push(op);
@@ -528,6 +515,13 @@ impl End {
 
 pub(crate) fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the socket's loop has ended")
+}
+
+/// The next pause: each twice as long as the one before it, up to `most`.
+fn pause(times: &mut u8, most: Duration) -> Duration {
+    let pause = PAUSE_MIN.saturating_mul(1 << (*times).min(16));
+    *times = times.saturating_add(1);
+    pause.min(most)
 }
 
 fn would_block(fault: Fault) -> bool {

@@ -10,6 +10,7 @@
 //! - `uring.rs`, `ready.rs`, `sim.rs` are the kernels; `choose.rs` picks one and says why.
 mod alarm;
 mod choose;
+mod deadline;
 mod door;
 mod home;
 mod lane;

@@ -342,8 +342,7 @@ impl Socket {
                     (&mut lane.deadline, &mut lane.waiters)
                 }
             };
-            deadline.at = at;
-            deadline.expired = past;
+            deadline.set(at, past);
             if past {
                 waiters.take(&mut woken);
             }
@@ -370,7 +369,7 @@ impl Socket {
         let items = {
             let mut lane = self.recv_lane();
             lane.waiters.take(&mut woken);
-            lane.deadline.at = None;
+            lane.deadline.set(None, false);
             lane.drain()
         };
         self.send_lane().waiters.take(&mut woken);
@@ -456,7 +455,7 @@ fn look<T>(
     lane: &mut RecvLane,
     take: &mut impl FnMut(&mut RecvLane) -> Option<T>,
 ) -> Option<io::Result<Option<T>>> {
-    if lane.deadline.expired {
+    if lane.deadline.expired() {
         return Some(Err(timed_out("receive")));
     }
     if let Some(value) = take(lane) {
@@ -475,7 +474,7 @@ fn ask<T>(
     if let Some(error) = lane.error() {
         return Some(Err(error));
     }
-    if lane.deadline.expired {
+    if lane.deadline.expired() {
         return Some(Err(timed_out("send")));
     }
     done(lane).map(Ok)

@@ -2,8 +2,9 @@
 //!
 //! Everything here runs on the loop's own thread, and none of it is user code: wakers, spent chunks
 //! and last references go into the aftermath, which the loop releases when nothing is borrowed.
+use super::deadline::Deadline;
 use super::lane::{Next, State, start_cancel};
-use super::timer::{TimerKey, Timers};
+use super::timer::Timers;
 use super::{
     Aftermath, Alarm, Backend, Completion, End, Event, Id, Item, Limits, Op, Side, Socket, Unpark,
 };
@@ -129,11 +130,7 @@ impl Driver {
     // ---- deadlines and pauses -----------------------------------------------------------------
 
     fn settle_deadline(&mut self, socket: &Arc<Socket>, side: Side) {
-        let at = match side {
-            Side::Recv => socket.recv_lane().deadline.at,
-            Side::Send => socket.send_lane().deadline.at,
-        };
-        if let Some(at) = at {
+        if let Some(at) = deadline_of(socket, side, |deadline| deadline.at()) {
             self.set_timer(socket, side, at);
         }
     }
@@ -141,7 +138,7 @@ impl Driver {
     /// Makes sure that the lane is looked at by `at`. An earlier timer stays: it will see.
     fn set_timer(&mut self, socket: &Arc<Socket>, side: Side, at: Instant) {
         let id = Id { key: self.key(socket), side };
-        let timer = timer_of(socket, side, |timer| *timer);
+        let timer = deadline_of(socket, side, |deadline| deadline.timer());
         if timer.is_some_and(|timer| timer.at <= at) {
             return;
         }
@@ -149,7 +146,7 @@ impl Driver {
             self.timers.cancel(timer);
         }
         let key = self.timers.insert(at, Timer::Lane(id));
-        timer_of(socket, side, |timer| *timer = Some(key));
+        deadline_of(socket, side, |deadline| deadline.set_timer(key));
     }
 
     /// Makes the clock agree with an alarm. Idempotent.
@@ -198,13 +195,11 @@ impl Driver {
                     (&mut lane.state, &mut lane.deadline, &mut lane.waiters)
                 }
             };
-            deadline.timer = None;
+            let later = deadline.fire(now);
             if *state == State::Paused {
                 *state = State::Idle;
             }
-            let later = deadline.at.filter(|at| *at > now);
-            if deadline.at.is_some() && later.is_none() {
-                deadline.expired = true;
+            if deadline.expired() {
                 waiters.take(&mut self.after.wakers);
             }
             later
@@ -216,7 +211,7 @@ impl Driver {
     }
 
     fn settle_after_timer(&mut self, socket: &Arc<Socket>, side: Side) {
-        if side == Side::Send && socket.ending() && socket.send_lane().deadline.expired {
+        if side == Side::Send && socket.ending() && socket.send_lane().deadline.expired() {
             return self.give_up(socket);
         }
         match side {
@@ -252,8 +247,7 @@ impl Driver {
             let mut lane = socket.send_lane();
             let already = std::mem::replace(&mut lane.lingering, true);
             if !already {
-                lane.deadline.at = Some(at);
-                lane.deadline.expired = false;
+                lane.deadline.set(Some(at), false);
             }
             already
         };
@@ -295,7 +289,7 @@ impl Driver {
         socket.set_key(None);
         self.starved.retain(|&starved| starved != key);
         for side in [Side::Recv, Side::Send] {
-            if let Some(timer) = timer_of(&socket, side, Option::take) {
+            if let Some(timer) = deadline_of(&socket, side, Deadline::take_timer) {
                 self.timers.cancel(timer);
             }
         }
@@ -483,10 +477,10 @@ impl Driver {
     }
 }
 
-fn timer_of<T>(socket: &Socket, side: Side, f: impl FnOnce(&mut Option<TimerKey>) -> T) -> T {
+fn deadline_of<T>(socket: &Socket, side: Side, f: impl FnOnce(&mut Deadline) -> T) -> T {
     match side {
-        Side::Recv => f(&mut socket.recv_lane().deadline.timer),
-        Side::Send => f(&mut socket.send_lane().deadline.timer),
+        Side::Recv => f(&mut socket.recv_lane().deadline),
+        Side::Send => f(&mut socket.send_lane().deadline),
     }
 }
 

@@ -24,7 +24,7 @@ use std::time::Instant;
 pub(crate) struct Uring {
     ring: IoUring,
     /// What the kernel works on, by key and side.
-    flying: Vec<[Option<Flight>; 2]>,
+    flying: Vec<Flights>,
     in_flight: usize,
     blocks: Blocks,
     early: Vec<Completion>,
@@ -47,10 +47,12 @@ struct Wait {
     time: u64,
 }
 
-struct Flight {
-    op: Op,
+/// What the kernel works on for one socket.
+#[derive(Default)]
+struct Flights {
     /// Keeps the descriptor open as long as the kernel works on it.
-    _socket: Arc<Socket>,
+    socket: Option<Arc<Socket>>,
+    ops: [Option<Op>; 2],
 }
 
 impl Uring {
@@ -101,21 +103,23 @@ impl Uring {
             unreachable!("a real loop has real sockets only")
         };
         if self.flying.len() <= id.key {
-            self.flying.resize_with(id.key + 1, || [None, None]);
+            self.flying.resize_with(id.key + 1, Flights::default);
         }
         let entry = entry(fd, &op).user_data(to_data(id));
         self.sends += u32::from(matches!(op, Op::Send(_)));
-        let place = &mut self.flying[id.key][id.side as usize];
+        let flights = &mut self.flying[id.key];
+        let place = &mut flights.ops[id.side as usize];
         assert!(place.is_none(), "one operation per lane");
-        *place = Some(Flight { op, _socket: socket.clone() });
+        *place = Some(op);
+        flights.socket.get_or_insert_with(|| socket.clone());
         self.in_flight += 1;
         self.push(&entry);
         None
     }
 
     pub(crate) fn cancel(&mut self, id: Id) {
-        let flying = self.flying.get(id.key).is_some_and(|sides| sides[id.side as usize].is_some());
-        if flying {
+        let flights = self.flying.get(id.key);
+        if flights.is_some_and(|flights| flights.ops[id.side as usize].is_some()) {
             self.push(&opcode::AsyncCancel::new(to_data(id)).build().user_data(CANCEL));
         }
     }
@@ -207,9 +211,14 @@ impl Uring {
     }
 
     fn land(&mut self, id: Id) -> Option<Op> {
-        let flight = self.flying[id.key][id.side as usize].take();
+        let flights = &mut self.flying[id.key];
+        let op = flights.ops[id.side as usize].take();
+        if flights.ops.iter().all(Option::is_none) {
+            // The table has it too, and lets it go where user code may run.
+            flights.socket = None;
+        }
         self.in_flight -= 1;
-        Some(flight.expect("an operation completes once").op)
+        Some(op.expect("an operation completes once"))
     }
 
     /// Empties the wake-up counter.
@@ -246,7 +255,8 @@ impl Uring {
     }
 
     fn op(&self, id: Id) -> &Op {
-        &self.flying[id.key][id.side as usize].as_ref().expect("in flight until its last answer").op
+        let op = self.flying[id.key].ops[id.side as usize].as_ref();
+        op.expect("in flight until its last answer")
     }
 }
 

@@ -68,3 +68,13 @@ fn ready_echo() {
 fn sim_echo() {
     echo(Kind::Sim);
 }
+
+#[test]
+fn sizes() {
+    println!("socket {}", size_of::<Socket>());
+    println!("op {}", size_of::<crate::driver::Op>());
+    println!("chunk {}", size_of::<Chunk>());
+    println!("fd {}", size_of::<crate::sys::Fd>());
+    println!("recv {}", size_of::<crate::driver::RecvLane>());
+    println!("item {}", size_of::<crate::driver::Item>());
+}
