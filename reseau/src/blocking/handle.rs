@@ -77,7 +77,7 @@ impl Handle {
     pub(super) fn read(&self, space: &mut [u8]) -> io::Result<usize> {
         match self.deadlines.recv() {
             None => calls::recv(&self.socket, space, 0),
-            Some(at) => self.recv_by(at, |socket, flags| calls::recv(socket, space, flags)),
+            Some(at) => self.by(at, Side::Recv, |socket, flags| calls::recv(socket, space, flags)),
         }
     }
 
@@ -85,7 +85,7 @@ impl Handle {
         match self.deadlines.recv() {
             None => calls::recv_vectored(&self.socket, spaces, 0),
             Some(at) => {
-                self.recv_by(at, |socket, flags| calls::recv_vectored(socket, spaces, flags))
+                self.by(at, Side::Recv, |socket, flags| calls::recv_vectored(socket, spaces, flags))
             }
         }
     }
@@ -93,7 +93,7 @@ impl Handle {
     pub(super) fn peek(&self, space: &mut [u8]) -> io::Result<usize> {
         match self.deadlines.recv() {
             None => calls::peek(&self.socket, space, 0),
-            Some(at) => self.recv_by(at, |socket, flags| calls::peek(socket, space, flags)),
+            Some(at) => self.by(at, Side::Recv, |socket, flags| calls::peek(socket, space, flags)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Handle {
             None => calls::send(&self.socket, bytes, 0),
             Some(at) => {
                 let part = &bytes[..bytes.len().min(calls::AT_ONCE_MAX)];
-                self.send_by(at, |socket, flags| calls::send(socket, part, flags))
+                self.by(at, Side::Send, |socket, flags| calls::send(socket, part, flags))
             }
         }
     }
@@ -116,23 +116,7 @@ impl Handle {
             let first = parts.iter().find(|part| !part.is_empty());
             return self.write(first.map_or(&[], |part| part));
         }
-        self.send_by(at, |socket, flags| calls::send_vectored(socket, parts, flags))
-    }
-
-    fn recv_by<T>(
-        &self,
-        at: Instant,
-        call: impl FnMut(&OsSocket, i32) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.by(at, Side::Recv, call)
-    }
-
-    fn send_by<T>(
-        &self,
-        at: Instant,
-        call: impl FnMut(&OsSocket, i32) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.by(at, Side::Send, call)
+        self.by(at, Side::Send, |socket, flags| calls::send_vectored(socket, parts, flags))
     }
 
     /// Repeats `call` without letting it wait, and waits between, until it is late.
@@ -189,9 +173,7 @@ fn listen_on(addr: &Addr, backlog: u32) -> Result<OsSocket, Error> {
     let failed = |operation| move |error| Error::new(operation, error);
     let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
     let socket = calls::open(sys::domain(addr)).map_err(failed(Operation::Open))?;
-    // On Unix this lets a server come back while old connections linger; on Windows it would let
-    // two servers share a port.
-    if cfg!(unix) && addr.inet().is_some() {
+    if sys::REUSE_ADDRESS && addr.inet().is_some() {
         socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
     }
     socket.bind(&raw).map_err(failed(Operation::Bind))?;
@@ -200,8 +182,8 @@ fn listen_on(addr: &Addr, backlog: u32) -> Result<OsSocket, Error> {
     Ok(socket)
 }
 
-/// The backlog of a listener that was not told another: what BSD's, Redis' and nginx' listeners
-/// take. Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
+/// The backlog of a listener that was not told another, as nginx, Apache and Redis have it.
+/// Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
 pub(super) const BACKLOG: u32 = 511;
 
 /// An address as the family of the socket has it.

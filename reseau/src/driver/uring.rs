@@ -34,8 +34,21 @@ pub(crate) struct Uring {
     wake_armed: bool,
     /// Sends submitted since the last wait.
     sends: u32,
-    /// The kernel can wait for several answers with patience (6.12 and newer).
-    patient: bool,
+    patience: Patience,
+}
+
+/// Whether to wait for the answers of small sends together with the next thing that comes.
+///
+/// They are over as soon as they are submitted, and their answers would end the wait before
+/// anything has come. So the wait is for one answer more than there are sends, and the kernel is
+/// told to let that go after a moment (it can from 6.12 on). Where traffic is so thin that the
+/// moment passes, that costs a wake-up for nothing: then it is not tried again for a while.
+struct Patience {
+    possible: bool,
+    /// Waits to go before it is tried again.
+    rest: u32,
+    /// How long the next rest will be.
+    next_rest: u32,
 }
 
 /// What `io_uring_enter` takes with `IORING_ENTER_EXT_ARG`: the kernel's `io_uring_getevents_arg`.
@@ -65,11 +78,11 @@ impl Uring {
             .build(SQ_ENTRIES)?;
         let blocks = Blocks::new(&ring, blocks_max)?;
         let wake = Arc::new(event_fd()?);
-        let patient = ring.params().is_feature_min_timeout();
+        let possible = ring.params().is_feature_min_timeout();
         Ok(Self {
             ring,
             sends: 0,
-            patient,
+            patience: Patience { possible, rest: 0, next_rest: RESTS.0 },
             flying: Vec::new(),
             in_flight: 0,
             blocks,
@@ -167,10 +180,8 @@ impl Uring {
         }
         let time = deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
         let sends = std::mem::take(&mut self.sends);
-        // Small sends are over as soon as they are submitted, and their answers would end the wait
-        // before anything has come: wait for one answer more. A send that does block delays others
-        // by `PATIENCE` at most.
-        let patient = self.patient && sends > 0 && deadline.is_none_or(|at| at > clock::real());
+        let parks = !ready && deadline.is_none_or(|at| at > clock::real());
+        let patient = parks && sends > 0 && self.patience.is_worth_it();
         let wait = Wait {
             sigmask: 0,
             sigmask_size: 0,
@@ -181,6 +192,9 @@ impl Uring {
         // SAFETY: `wait` and the time that it points to live until the call returns.
         let entered =
             unsafe { self.ring.submitter().enter(queued, want, ENTER_FLAGS, Some(&wait)) };
+        if patient {
+            self.patience.learn(self.ring.completion().len() > sends as usize);
+        }
         match entered {
             Ok(_) => Ok(()),
             // The time is over, a signal came, or the completions overflow: there is something
@@ -260,6 +274,23 @@ impl Uring {
     }
 }
 
+impl Patience {
+    fn is_worth_it(&mut self) -> bool {
+        let rested = self.rest == 0;
+        self.rest = self.rest.saturating_sub(1);
+        self.possible && rested
+    }
+
+    fn learn(&mut self, paid: bool) {
+        if paid {
+            self.next_rest = RESTS.0;
+        } else {
+            self.rest = self.next_rest;
+            self.next_rest = (self.next_rest * 2).min(RESTS.1);
+        }
+    }
+}
+
 impl Drop for Uring {
     fn drop(&mut self) {
         let mut done = Vec::new();
@@ -324,4 +355,6 @@ const SEND_MAX: u32 = 1 << 30;
 const ENTER_FLAGS: u32 = 1 | 8;
 /// Microseconds for which a send that blocks may hold up other answers.
 const PATIENCE: u32 = 50;
+/// The shortest and the longest rest from patience, in waits.
+const RESTS: (u32, u32) = (8, 4096);
 const GO_ON: [i32; 4] = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN];

@@ -78,7 +78,6 @@ macro_rules! owns_descriptor {
         #[allow(unsafe_code)]
         impl $($io)::+::$from_trait for $type {
             unsafe fn $from(raw: $raw) -> Self {
-                use $($io)::+::$from_trait;
                 // SAFETY: the caller answers for it: `raw` is open, a socket, and his to give.
                 Self::from_socket(unsafe { $crate::sys::OsSocket::$from(raw) })
             }

@@ -6,6 +6,7 @@
 //!
 //! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
 //!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
+//! - `REUSE_ADDRESS`: whether listeners of TCP set `reuse_address`;
 //! - `stream(domain)`: a new stream socket, non-blocking, not inherited by child processes, never
 //!   raising SIGPIPE; atomically where the system can;
 //! - `stream_pair()`: two connected Unix-domain streams like that, or `Unsupported`;
@@ -46,7 +47,7 @@ mod system;
 mod system;
 
 pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
-pub(crate) use system::at_exit;
+pub(crate) use system::{REUSE_ADDRESS, at_exit};
 
 /// A stream socket: the operating system's, or the simulated kernel's.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! The platform contract (see the room's page) on Unix.
-use super::{Domain, OsSocket, Side, SockAddr, Type, unsupported};
+use super::{Domain, OsSocket, Side, SockAddr, Type};
 use crate::addr::UnixAddr;
 use std::ffi::OsStr;
 use std::io;
@@ -30,6 +30,9 @@ macro_rules! cfg_atomic {
 pub(crate) const NOSIGNAL: i32 = if cfg!(target_vendor = "apple") { 0 } else { libc::MSG_NOSIGNAL };
 
 pub(crate) const PEEK: i32 = libc::MSG_PEEK;
+
+/// A listener that sets SO_REUSEADDR comes back while its old connections linger.
+pub(crate) const REUSE_ADDRESS: bool = true;
 
 pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
     cfg_atomic! {
@@ -107,14 +110,14 @@ macro_rules! options {
             #[cfg($known)]
             { socket.$read() }
             #[cfg(not($known))]
-            { let _ = socket; Err(unsupported(concat!("no ", stringify!($get), " here"))) }
+            { let _ = socket; Err(super::unsupported(concat!("no ", stringify!($get), " here"))) }
         }
 
         pub(crate) fn $set(socket: &OsSocket, value: $value) -> io::Result<()> {
             #[cfg($known)]
             { socket.$write(value) }
             #[cfg(not($known))]
-            { let _ = (socket, value); Err(unsupported(concat!("no ", stringify!($get), " here"))) }
+            { let _ = (socket, value); Err(super::unsupported(concat!("no ", stringify!($get), " here"))) }
         }
     )*};
 }

@@ -16,6 +16,9 @@ pub(crate) const NOSIGNAL: i32 = 0;
 
 pub(crate) const PEEK: i32 = MSG_PEEK;
 
+/// A listener comes back without; with SO_REUSEADDR it would share its port with any other.
+pub(crate) const REUSE_ADDRESS: bool = false;
+
 pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
     let socket = waiting(domain)?;
     socket.set_nonblocking(true)?;

@@ -1,7 +1,7 @@
 //! What is the Unix domain's own.
 use crate::watched;
 use reseau::Error;
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use reseau::UnixAddr;
 use reseau::blocking::unix::{SocketAddr, UnixListener, UnixStream};
 use std::io::{ErrorKind, Read, Write};
