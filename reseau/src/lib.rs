@@ -61,8 +61,8 @@ pub mod clock;
 #[cfg(feature = "async")]
 mod driver;
 pub mod error;
-//NET #[cfg(feature = "async")]
-//NET pub mod net;
+#[cfg(feature = "async")]
+pub mod net;
 pub mod platform;
 #[cfg(feature = "async")]
 mod pool;
@@ -78,11 +78,11 @@ pub use addr::{Addr, Endpoint, UnixAddr};
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
-//NET #[cfg(feature = "async")]
-//NET pub use net::{
-//NET     Family, Inet, Listener, Stream, TcpListener, TcpSocket, TcpStream, Unix, UnixListener,
-//NET     UnixStream,
-//NET };
+#[cfg(feature = "async")]
+pub use net::{
+    Family, Inet, Listener, Stream, TcpListener, TcpSocket, TcpStream, Unix, UnixListener,
+    UnixStream,
+};
 #[cfg(feature = "async")]
 pub use pool::Chunk;
 #[cfg(feature = "async")]

@@ -24,6 +24,8 @@ pub(crate) struct RecvLane {
     end: Option<End>,
     /// Somebody asked without waiting, and found nothing.
     wanted: bool,
+    /// Who waits, waits until so many bytes are queued.
+    need: usize,
     /// The last burst went over the window: single shots, until one finds the kernel drained.
     demoted: bool,
     /// How often it has paused, for want of descriptors, since it last had one.
@@ -121,6 +123,7 @@ impl RecvLane {
             window,
             end: None,
             wanted: false,
+            need: 1,
             demoted: false,
             pauses: 0,
             shed: 0,
@@ -129,6 +132,7 @@ impl RecvLane {
 
     /// Takes the next item off.
     pub(crate) fn pop(&mut self) -> Option<Item> {
+        self.need = 1;
         let item = self.queue.pop_front()?;
         self.queued -= item.size();
         Some(item)
@@ -137,6 +141,7 @@ impl RecvLane {
     /// Drops the first `count` bytes of what is queued; what is empty then is handed out, to be
     /// dropped where no lock is held.
     pub(crate) fn consume(&mut self, mut count: usize, spent: &mut Vec<Item>) {
+        self.need = 1;
         while count > 0 {
             let Some(Item::Data(chunk)) = self.queue.front_mut() else { return };
             let step = count.min(chunk.len());
@@ -164,6 +169,11 @@ impl RecvLane {
     /// Ends the lane from outside. What is queued may still be taken.
     pub(crate) fn finish(&mut self, end: End) {
         self.end.get_or_insert(end);
+    }
+
+    /// Who waits, waits until `count` bytes are queued (within the window), or the end.
+    pub(crate) fn need(&mut self, count: usize) {
+        self.need = count.clamp(1, self.window);
     }
 
     /// Somebody asks without waiting.
@@ -220,7 +230,7 @@ impl RecvLane {
     }
 
     pub(crate) fn wants(&self) -> bool {
-        let low = self.queue.is_empty() && (self.wanted || !self.waiters.is_empty());
+        let low = self.queued < self.need && (self.wanted || !self.waiters.is_empty());
         let ahead = self.demoted && self.queued <= self.window / 2;
         self.end.is_none() && (low || ahead)
     }

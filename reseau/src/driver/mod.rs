@@ -29,7 +29,7 @@ pub(crate) use alarm::Alarm;
 pub use choose::{DriverReport, Kind, Tried, probe};
 pub(crate) use choose::{Limits, open};
 pub(crate) use home::{Home, Post, Seat, Unpark, here};
-pub(crate) use lane::{End, Item, RecvLane, gone};
+pub(crate) use lane::{End, Item, RecvLane, State, gone};
 pub(crate) use socket::{Socket, chunk, connection, wake};
 pub(crate) use table::Driver;
 pub(crate) use waiters::Who;
@@ -175,9 +175,9 @@ impl Aftermath {
         self.sockets.clear();
     }
 
-    /// Whether somebody is to be woken: no time to park.
-    fn is_urgent(&self) -> bool {
-        !self.wakers.is_empty()
+    fn is_empty(&self) -> bool {
+        let nothing = self.wakers.is_empty() && self.ops.is_empty();
+        nothing && self.items.is_empty() && self.sockets.is_empty()
     }
 }
 

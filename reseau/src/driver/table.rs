@@ -303,7 +303,7 @@ impl Driver {
     /// One trip to the kernel: flush, park, and put every answer into its lane.
     pub(crate) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         self.rearm_starved();
-        let deadline = if self.after.is_urgent() {
+        let deadline = if !self.after.is_empty() {
             Some(clock::now())
         } else {
             [deadline, self.timers.next()].into_iter().flatten().min()
@@ -329,9 +329,13 @@ impl Driver {
         waited
     }
 
-    /// Swaps what is to be released after the turn for an empty one.
-    pub(crate) fn take_aftermath(&mut self, empty: &mut Aftermath) {
-        std::mem::swap(&mut self.after, empty);
+    /// Swaps what is to be released for an empty one. False: there is nothing.
+    pub(crate) fn take_aftermath(&mut self, empty: &mut Aftermath) -> bool {
+        let some = !self.after.is_empty();
+        if some {
+            std::mem::swap(&mut self.after, empty);
+        }
+        some
     }
 
     fn on_recv(&mut self, socket: &Arc<Socket>, Completion { id, event, last }: Completion) {

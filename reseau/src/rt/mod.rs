@@ -199,8 +199,10 @@ impl Loop {
         self.driver().borrow_mut().fire();
         self.release(&mut scratch.after);
         scratch.calls.drain(..).for_each(task::guarded);
-        let more = self.tasks.run();
-        let busy = more || woken() || self.stop.get().is_some();
+        self.tasks.run();
+        // What tasks have closed or spent is let go of before the loop may sleep.
+        self.release(&mut scratch.after);
+        let busy = self.tasks.are_ready() || woken() || self.stop.get().is_some();
         let deadline = if busy || !self.home.door().park() { Some(clock::now()) } else { None };
         let turned = self.driver().borrow_mut().turn(deadline);
         self.release(&mut scratch.after);
@@ -228,8 +230,9 @@ impl Loop {
 
     /// Wakes and drops what the driver has put aside: foreign code, with nothing borrowed.
     fn release(&self, after: &mut Aftermath) {
-        self.driver().borrow_mut().take_aftermath(after);
-        after.release();
+        if self.driver().borrow_mut().take_aftermath(after) {
+            after.release();
+        }
     }
 
     fn driver(&self) -> &Rc<RefCell<Driver>> {

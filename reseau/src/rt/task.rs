@@ -115,12 +115,15 @@ impl Tasks {
         self.ready.borrow_mut().push_back(task);
     }
 
-    /// Runs what is ready, and what becomes so meanwhile, within bounds. True: there is more.
-    pub(super) fn run(&self) -> bool {
+    /// Runs what is ready, and what becomes so meanwhile, within bounds.
+    pub(super) fn run(&self) {
         for _ in 0..RUNS_MAX {
-            let Some(task) = self.ready.borrow_mut().pop_front() else { return false };
+            let Some(task) = self.ready.borrow_mut().pop_front() else { return };
             task.run();
         }
+    }
+
+    pub(super) fn are_ready(&self) -> bool {
         !self.ready.borrow().is_empty()
     }
 

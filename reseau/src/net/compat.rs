@@ -1,0 +1,183 @@
+//! The traits of others, for streams and their halves: futures-io's, tokio's and hyper's.
+//!
+//! Each trait says in its own words what [`Handle`](super::handle::Handle) has: bytes are copied
+//! from what the lane received, or lent from it, and copied to what it sends. So no trait ever
+//! lends a caller's slice to the kernel.
+#![cfg_attr(not(any(feature = "futures-io", feature = "tokio")), allow(dead_code))]
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use super::handle::Handle;
+use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{Family, Stream};
+use crate::pool::Chunk;
+
+/// What reads: it has a handle, and a place for what it lends.
+trait Reading {
+    fn parts(&mut self) -> (&Handle, &mut Chunk);
+
+    /// Lends the first bytes that are there. They stay queued until they are consumed.
+    fn lend(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let (handle, lent) = self.parts();
+        *lent = ready!(handle.poll_head(cx))?.unwrap_or_default();
+        Poll::Ready(Ok(lent))
+    }
+
+    fn take(&mut self, count: usize) {
+        let (handle, lent) = self.parts();
+        // A view that is kept would keep a block of the pool.
+        *lent = Chunk::default();
+        handle.consume(count);
+    }
+}
+
+/// What writes: it has a handle.
+trait Writing {
+    fn handle(&self) -> &Handle;
+}
+
+macro_rules! reading {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> Reading for $type {
+            fn parts(&mut self) -> (&Handle, &mut Chunk) {
+                self.parts()
+            }
+        }
+
+        #[cfg(feature = "futures-io")]
+        impl<$($generics)*> futures_io::AsyncRead for $type {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let bufs = &mut [io::IoSliceMut::new(buf)];
+                Reading::parts(&mut *self).0.poll_read_vectored(bufs, cx)
+            }
+
+            fn poll_read_vectored(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [io::IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Reading::parts(&mut *self).0.poll_read_vectored(bufs, cx)
+            }
+        }
+
+        #[cfg(feature = "futures-io")]
+        impl<$($generics)*> futures_io::AsyncBufRead for $type {
+            fn poll_fill_buf(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<&[u8]>> {
+                self.get_mut().lend(cx)
+            }
+
+            fn consume(self: std::pin::Pin<&mut Self>, count: usize) {
+                self.get_mut().take(count);
+            }
+        }
+
+        #[cfg(feature = "tokio")]
+        impl<$($generics)*> tokio::io::AsyncRead for $type {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let handle = Reading::parts(&mut *self).0;
+                let read = handle.poll_read(buf.remaining(), |bytes| buf.put_slice(bytes), cx);
+                read.map_ok(drop)
+            }
+        }
+
+        #[cfg(feature = "tokio")]
+        impl<$($generics)*> tokio::io::AsyncBufRead for $type {
+            fn poll_fill_buf(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<&[u8]>> {
+                self.get_mut().lend(cx)
+            }
+
+            fn consume(self: std::pin::Pin<&mut Self>, count: usize) {
+                self.get_mut().take(count);
+            }
+        }
+
+        #[cfg(feature = "hyper")]
+        impl<$($generics)*> hyper::rt::Read for $type {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                mut buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                let handle = Reading::parts(&mut *self).0;
+                let read = handle.poll_read(buf.remaining(), |bytes| buf.put_slice(bytes), cx);
+                read.map_ok(drop)
+            }
+        }
+    };
+}
+
+/// The three traits of writing differ in their names, and in that of their last call.
+macro_rules! writing {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> Writing for $type {
+            fn handle(&self) -> &Handle {
+                self.handle()
+            }
+        }
+
+        #[cfg(feature = "futures-io")]
+        writing!([$($generics)*] $type, futures_io::AsyncWrite, poll_close;);
+        #[cfg(feature = "tokio")]
+        writing!(
+            [$($generics)*] $type, tokio::io::AsyncWrite, poll_shutdown;
+            fn is_write_vectored(&self) -> bool { true }
+        );
+        #[cfg(feature = "hyper")]
+        writing!(
+            [$($generics)*] $type, hyper::rt::Write, poll_shutdown;
+            fn is_write_vectored(&self) -> bool { true }
+        );
+    };
+    ([$($generics:tt)*] $type:ty, $trait:path, $close:ident; $($more:tt)*) => {
+        impl<$($generics)*> $trait for $type {
+            fn poll_write(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Writing::handle(&*self).poll_write(&[io::IoSlice::new(buf)], cx)
+            }
+
+            fn poll_write_vectored(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Writing::handle(&*self).poll_write(bufs, cx)
+            }
+
+            /// Waits until the system has taken what was written.
+            fn poll_flush(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Writing::handle(&*self).socket().poll_flush(cx)
+            }
+
+            /// Says that nothing more will be written, behind all that was.
+            fn $close(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Writing::handle(&*self).socket().poll_finish(cx)
+            }
+
+            $($more)*
+        }
+    };
+}
+
+reading!([F: Family] Stream<F>);
+reading!([F: Family] ReadHalf<'_, F>);
+reading!([F: Family] OwnedReadHalf<F>);
+writing!([F: Family] Stream<F>);
+writing!([F: Family] WriteHalf<'_, F>);
+writing!([F: Family] OwnedWriteHalf<F>);

@@ -1,0 +1,157 @@
+//! Sockets for async programs: [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`].
+//!
+//! They have the names, the receivers and the meaning of tokio's, so that a program moves here by
+//! changing its `use` lines, and they run under any executor: tokio, smol, none at all, or a
+//! [`Loop`](crate::Loop) of this crate. Every socket has a *home*, the loop that works for it: the
+//! one that runs where it is made, else the global one in the background. From there on it may go
+//! to any thread.
+//!
+//! ```
+//! use reseau::net::{TcpListener, TcpStream}; // was: use tokio::net::{TcpListener, TcpStream};
+//! # fn main() -> std::io::Result<()> {
+//! # reseau::block_on(async {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! let mut client = TcpStream::connect(listener.local_addr()?).await?;
+//! let (mut server, _peer) = listener.accept().await?;
+//! client.send("hello").await?;
+//! assert_eq!(&*server.recv().await?.unwrap(), b"hello");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! Bytes go in and out by the traits (futures-io's; tokio's and hyper's behind features), and
+//! beside them by calls of our own: `recv` gives the next [`Chunk`](crate::Chunk) without a copy,
+//! `send` takes one, `flush`, `finish` and `close` end it, `set_deadlines` bounds it all.
+//!
+//! **Every future may be dropped at any time**, and nothing is lost: bytes and connections that
+//! were received stay queued for the next call, and a chunk is sent whole or not at all.
+//!
+//! What differs from tokio:
+//! - A write is done when the socket's loop has taken the bytes, and never waits for the network
+//!   below its window (64 KiB unless told otherwise). `flush` waits until the system has taken
+//!   them, and dropping the stream still sends them.
+//! - Bytes are received ahead of the caller, up to the window. So `try_io` and `async_io`, which
+//!   would read past them, are not there; `into_std` says so if there are any, and
+//!   [`detach`](Stream::detach) hands them over.
+//! - [`Interest`] and [`Ready`] are here, not in an `io` module.
+//! - Errors of `connect` and `bind` hold a [`reseau::Error`](crate::Error) with all the addresses.
+//!   They keep their [`kind`](std::io::Error::kind); the system's number is
+//!   [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`.
+//! - A listener's backlog is 511.
+mod calls;
+mod compat;
+mod detach;
+mod handle;
+mod listener;
+mod open;
+mod ready;
+mod socket;
+mod split;
+mod stream;
+pub mod tcp;
+mod to_addrs;
+pub mod unix;
+
+pub use detach::{Detached, DetachedListener};
+pub use listener::Listener;
+pub use ready::{Interest, Ready};
+pub use socket::{TcpSocket, UnixSocket};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use stream::Stream;
+pub use tcp::{TcpListener, TcpStream};
+pub use to_addrs::{ToSocketAddrs, lookup_host};
+pub use unix::{UnixListener, UnixStream};
+
+use handle::Handle;
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+use crate::addr::{Addr, UnixAddr};
+
+/// An address family. The families are those of this crate: [`Inet`] and [`Unix`].
+pub trait Family: sealed::Sealed + 'static {
+    /// What an end of a connection is called.
+    type Addr: Clone + PartialEq + fmt::Debug + Into<Addr> + Send + Sync + 'static;
+
+    #[doc(hidden)]
+    fn named(addr: Addr) -> io::Result<Self::Addr>;
+}
+
+/// TCP over IPv4 and IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inet {}
+
+/// Unix-domain sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unix {}
+
+impl Family for Inet {
+    type Addr = SocketAddr;
+
+    fn named(addr: Addr) -> io::Result<SocketAddr> {
+        addr.inet().ok_or_else(other_family)
+    }
+}
+
+impl Family for Unix {
+    type Addr = UnixAddr;
+
+    fn named(addr: Addr) -> io::Result<UnixAddr> {
+        addr.unix().cloned().ok_or_else(other_family)
+    }
+}
+
+impl sealed::Sealed for Inet {
+    const NAME: &'static str = "Tcp";
+    const LOCAL: &'static str = "addr";
+    const DESCRIPTOR_FIRST: bool = false;
+}
+
+impl sealed::Sealed for Unix {
+    const NAME: &'static str = "Unix";
+    const LOCAL: &'static str = "local";
+    const DESCRIPTOR_FIRST: bool = true;
+}
+
+#[allow(unnameable_types)] // That is what seals it.
+mod sealed {
+    /// How `Debug` shows a socket of the family: as std does.
+    pub trait Sealed {
+        const NAME: &'static str;
+        /// What it calls the address of this end.
+        const LOCAL: &'static str;
+        const DESCRIPTOR_FIRST: bool;
+    }
+}
+
+fn show<F: Family>(handle: &Handle, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let fd = handle.fd();
+    let mut form = f.debug_struct(&format!("{}{kind}", F::NAME));
+    let descriptor = |form: &mut fmt::DebugStruct<'_, '_>| {
+        if let Ok(socket) = fd.os() {
+            let (name, number) = crate::sys::blocking::number(socket);
+            form.field(name, &number);
+        }
+    };
+    if F::DESCRIPTOR_FIRST {
+        descriptor(&mut form);
+    }
+    for (name, addr) in [(F::LOCAL, fd.local_addr()), ("peer", fd.peer_addr())] {
+        if let Ok(addr) = addr.and_then(F::named) {
+            form.field(name, &addr);
+        }
+    }
+    if !F::DESCRIPTOR_FIRST {
+        descriptor(&mut form);
+    }
+    form.finish()
+}
+
+fn other_family() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the socket is of another family")
+}
+
+/// The backlog of a listener that was not told another: what BSD's, Redis' and nginx' listeners
+/// take. Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
+const BACKLOG: u32 = 511;

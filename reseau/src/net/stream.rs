@@ -1,0 +1,247 @@
+//! Connected streams of any family.
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+#[cfg(feature = "tokio")]
+use std::task::ready;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::calls;
+use super::detach::{self, Detached};
+use super::handle::Handle;
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{Family, Interest, Ready};
+use crate::driver::{Home, Who};
+use crate::pool::Chunk;
+use crate::sys::{Fd, OsSocket};
+
+/// A connected stream of bytes: [`TcpStream`](crate::TcpStream) or
+/// [`UnixStream`](crate::UnixStream).
+///
+/// It is `Send` and can be awaited on any thread and under any executor. Its work is done by its
+/// home, the loop that it was made on. Dropping it closes it: what was received is gone, what was
+/// sent or written goes out still.
+///
+/// Calls that read take turns, and so do calls that write: to do both at once,
+/// [`split`](Self::split) it. [`readable`](Self::readable), [`writable`](Self::writable),
+/// [`peek`](Self::peek) and the `try_` calls can be used side by side.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
+/// use reseau::{TcpListener, TcpStream};
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (mut server, _) = listener.accept().await?;
+///
+/// client.send("what time is it?").await?;
+/// client.finish().await?; // No more questions.
+/// while let Some(chunk) = server.recv().await? {
+///     server.send(chunk).await?;
+/// }
+/// server.close().await?;
+///
+/// let mut answer = [0; 16];
+/// client.read_exact(&mut answer).await?;
+/// assert_eq!(&answer, b"what time is it?");
+/// assert!(client.recv().await?.is_none());
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+pub struct Stream<F: Family> {
+    handle: Handle,
+    /// What `poll_fill_buf` has lent: a view of what is still queued.
+    lent: Chunk,
+    family: PhantomData<fn() -> F>,
+}
+
+impl<F: Family> Stream<F> {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle, lent: Chunk::default(), family: PhantomData }
+    }
+
+    /// A connected descriptor of `home`'s kernel.
+    pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {
+        Self::new(Handle::stream(fd, home))
+    }
+
+    /// Sends what is queued, says that nothing more will come, and closes.
+    ///
+    /// To drop a stream does the same, but nobody hears of what goes wrong. Dropping this future
+    /// is like dropping the stream.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn close(self) -> io::Result<()> {
+        self.handle.finish().await
+    }
+
+    /// Takes the stream off its loop, with what was received ahead: to be put on another loop, or
+    /// to be used without one. What was sent is sent first, for as long as the loop lingers.
+    ///
+    /// Deadlines and the window stay behind.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, _) = listener.accept().await?;
+    /// client.send("hello").await?;
+    /// server.readable().await?;
+    ///
+    /// let detached = server.detach().await?;
+    /// let elsewhere = std::thread::spawn(move || {
+    ///     reseau::block_on(async { detached.attach()?.recv().await })
+    /// });
+    /// assert_eq!(&*elsewhere.join().unwrap()?.unwrap(), b"hello");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When something could not be sent; the stream is closed then.
+    pub async fn detach(self) -> io::Result<Detached<F>> {
+        detach::stream(self.handle).await
+    }
+
+    /// Two halves, one to read and one to write, which borrow the stream.
+    pub fn split(&mut self) -> (ReadHalf<'_, F>, WriteHalf<'_, F>) {
+        split::borrowed(self)
+    }
+
+    /// Two halves, one to read and one to write, for two tasks or two threads.
+    ///
+    /// Dropping the writing half says that nothing more will be written, as
+    /// [`finish`](Self::finish) does; the stream closes when both are gone.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut read, mut write) = client.into_split();
+    /// let echo = reseau::spawn(async move {
+    ///     let (mut server, _) = listener.accept().await?;
+    ///     while let Some(chunk) = server.recv().await? {
+    ///         server.send(chunk).await?;
+    ///     }
+    ///     std::io::Result::Ok(())
+    /// });
+    /// write.send("there and back").await?;
+    /// drop(write);
+    /// let mut bytes = [0; 14];
+    /// read.read_exact(&mut bytes).await?;
+    /// assert!(read.recv().await?.is_none());
+    /// # echo.await.unwrap()
+    /// # })
+    /// # }
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf<F>, OwnedWriteHalf<F>) {
+        split::owned(self)
+    }
+
+    /// The points in time at which receiving and sending are late; `None`: never.
+    ///
+    /// From then on, calls of that direction fail with `TimedOut`, those that wait already
+    /// included, until a later deadline is set. Nothing is lost by it: what comes in the meantime
+    /// is queued, what was sent goes out.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// use std::time::{Duration, Instant};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// client.set_deadlines(Some(Instant::now() + Duration::from_millis(10)), None);
+    /// let late = client.recv().await.unwrap_err();
+    /// assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
+        self.handle.set_deadlines(recv, send);
+    }
+
+    /// How many bytes each direction may hold before it stops asking for more (receiving), or
+    /// taking more (sending). One byte at least.
+    ///
+    /// A receive that is under way may go over it by a burst.
+    pub fn set_window(&self, bytes: usize) {
+        self.handle.set_window(bytes);
+    }
+
+    /// How many bytes were received and not yet taken.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.handle.queued()
+    }
+
+    /// Takes the error that the system keeps for this socket. Errors that reading or writing has
+    /// met are not among them.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.handle.take_error()
+    }
+
+    /// Ready when there is something to read: bytes, the end, or an error. The last task that
+    /// waits for reading by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// None: what is wrong, reading says.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.handle.poll_readable(Who::Owner, cx).map(Ok)
+    }
+
+    /// Ready when there is room to write, or when writing would fail. The last task that waits
+    /// for writing by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// None: what is wrong, writing says.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.handle.socket().poll_writable(Who::Owner, cx)
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) fn into_handle(self) -> Handle {
+        self.handle
+    }
+
+    pub(super) fn parts(&mut self) -> (&Handle, &mut Chunk) {
+        (&self.handle, &mut self.lent)
+    }
+
+    pub(super) fn socket(&self) -> &OsSocket {
+        self.handle.descriptor()
+    }
+}
+
+calls::reading!([F: Family] Stream<F>);
+calls::writing!([F: Family] Stream<F>);
+calls::ends!([F: Family] Stream<F>);
+
+impl<F: Family> AsRef<Self> for Stream<F> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<F: Family> fmt::Debug for Stream<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::show::<F>(&self.handle, "Stream", f)
+    }
+}
