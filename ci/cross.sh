@@ -262,9 +262,11 @@ sanitize() {
 # One environment per target directory: a changed linker or RUSTFLAGS builds std anew.
 into() { export CARGO_TARGET_DIR=$XLAB/target/$1; }
 
+# The lint that is allowed asks for `const` where it stands already: a std with thread-local keys
+# (Windows) expands the macro differently.
 lint() {
     cargo clippy "${STD[@]}" --target "$1" --all-targets "${PACKAGES[@]}" "${FEAT[@]}" -- \
-        -D warnings
+        -D warnings -A clippy::missing_const_for_thread_local
 }
 
 tests() {

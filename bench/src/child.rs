@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use crate::meter::Counts;
+use crate::meter::{Core, Counts};
 use crate::scenario::Mode;
 use crate::sys::{self, Rusage};
 
@@ -19,6 +19,8 @@ pub(crate) struct Process {
     counting: bool,
     /// Where it listens.
     pub(crate) addr: SocketAddr,
+    /// Where it runs.
+    pub(crate) core: Core,
 }
 
 /// Why there is no server.
@@ -34,16 +36,17 @@ impl Process {
     pub(crate) fn start(
         name: &str,
         mode: Mode,
-        core: usize,
+        core: Core,
         counting: bool,
     ) -> Result<Self, Refusal> {
         let mut child =
-            spawn(name, mode, core, counting).map_err(|e| Refusal::Broken(e.to_string()))?;
+            spawn(name, mode, core.number, counting).map_err(|e| Refusal::Broken(e.to_string()))?;
         let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             unreachable!("both pipes were asked for")
         };
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = Self { child, orders, answers: BufReader::new(answers), counting, addr };
+        let mut process =
+            Self { child, orders, answers: BufReader::new(answers), counting, addr, core };
         let line = process.answer(START_LIMIT).map_err(|e| {
             Refusal::Broken(format!("did not start: {e}; its standard error may say more"))
         })?;

@@ -37,13 +37,14 @@ pub(crate) fn main() -> ExitCode {
 /// How many server and scenario pairs failed.
 fn measure(options: &Options) -> std::io::Result<usize> {
     watch(options.limit());
-    let facts = facts::facts(options);
+    let mut facts = facts::facts(options);
     sys::pin(options.load_core)?;
     sys::raise_descriptor_limit()?;
     if cfg!(debug_assertions) {
         eprintln!("bench: built without --release: the numbers mean nothing");
     }
     let findings = rounds::run(options);
+    facts.extend(findings.distance().map(facts::distance));
     let report = report::Report { facts, versions: facts::versions(&options.servers), findings };
     report.print();
     report.write(&options.out)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::figures::Spread;
 use crate::options::Options;
 use crate::servers::{Family, Server};
 
@@ -17,8 +18,18 @@ pub(crate) fn facts(options: &Options) -> Vec<(&'static str, String)> {
             format!("getrusage, sampled at the kernel's tick (no counters: {why})")
         }
     };
-    let (server, load) = (options.server_core, options.load_core);
+    let (server, load) = (options.server_core.number, options.load_core);
     let shared = if server == load { " (one core for both: no true numbers)" } else { "" };
+    let total = match options.server_core.softirq {
+        Some(_) => "clocks of the server process and of its core's ksoftirqd, in nanoseconds",
+        None => {
+            "the server process's clock (no ksoftirqd to be seen: work that it took is missing)"
+        }
+    };
+    let load_waits = match options.span.awake {
+        true => "awake: the server never pays for waking it",
+        false => "asleep: the server pays for waking it",
+    };
     let kind = if options.quick { QUICK } else { "full" };
     vec![
         ("date", date()),
@@ -37,9 +48,18 @@ pub(crate) fn facts(options: &Options) -> Vec<(&'static str, String)> {
                 options.span.measured, options.span.warm
             ),
         ),
-        ("CPU total", "the server process's CPU clock, in nanoseconds".into()),
+        ("load waits", load_waits.to_owned()),
+        ("CPU total", total.to_owned()),
         ("CPU split", split),
     ]
+}
+
+/// How far apart the cores were, which is known only after the run.
+pub(crate) fn distance(spread: Spread) -> (&'static str, String) {
+    let Spread { low, median, high } = spread;
+    let moved = if high > low * 1.5 { "; they were moved: compare within rounds" } else { "" };
+    let text = format!("{median:.0} ns round trip, {low:.0} to {high:.0}{moved}");
+    ("core to core", text)
 }
 
 /// Servers and the versions of their packages.

@@ -35,12 +35,25 @@ pub(crate) struct Figures {
     pub(crate) cpu: Spread,
     pub(crate) user: Spread,
     pub(crate) system: Spread,
+    /// What of `system` the kernel did in a thread of its own.
+    pub(crate) softirq: Spread,
     /// Whether the split is from cycle counters, not from ticks.
     pub(crate) counted: bool,
     /// For each operation, as counted; `None` without counters.
     pub(crate) user_instructions: Option<f64>,
     pub(crate) system_instructions: Option<f64>,
     pub(crate) latency: Option<Latency>,
+    /// In the order of the rounds.
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// What one round showed, for comparing servers like with like.
+#[derive(Clone, Copy)]
+pub(crate) struct Round {
+    pub(crate) rate: f64,
+    pub(crate) cpu: f64,
+    pub(crate) p99: f64,
+    pub(crate) distance: Option<f64>,
 }
 
 /// Nanoseconds; a spread over rounds for each of [`QUANTILES`].
@@ -64,6 +77,14 @@ impl Findings {
         let section = self.sections.iter().find(|section| section.scenario.name == scenario)?;
         let (_, outcome) = section.rows.iter().find(|(row, _)| row.name == server)?;
         outcome.figures()
+    }
+
+    /// Nanoseconds between the cores, over all visits.
+    pub(crate) fn distance(&self) -> Option<Spread> {
+        let rows = self.sections.iter().flat_map(|section| &section.rows);
+        let rounds = rows.filter_map(|(_, outcome)| outcome.figures()).flat_map(|f| &f.rounds);
+        let known: Vec<f64> = rounds.filter_map(|round| round.distance).collect();
+        (!known.is_empty()).then(|| Spread::of(known.into_iter()))
     }
 
     pub(crate) fn failures(&self) -> usize {
@@ -104,12 +125,39 @@ impl Figures {
             cpu: all(&|sample| per(sample.usage.total_ns, sample)),
             user: all(&user),
             system: all(&|sample| (per(sample.usage.total_ns, sample) - user(sample)).max(0.0)),
+            softirq: all(&|sample| per(sample.usage.softirq_ns, sample)),
             counted: counts.is_some(),
             user_instructions: counts.map(|(counts, n)| counts.user_instructions / n.max(1.0)),
             system_instructions: counts
                 .map(|(counts, n)| counts.system_instructions / n.max(1.0))
                 .filter(|&count| count > 0.0),
             latency: Latency::of(samples),
+            rounds: samples.iter().map(Round::of).collect(),
+        }
+    }
+
+    /// How many times the value of `other` this one has: the median over rounds of the ratio within
+    /// a round, for the machine may change from one round to the next.
+    pub(crate) fn times(&self, other: &Self, value: impl Fn(&Round) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        Spread::of(pairs.map(|(own, other)| value(own) / value(other).max(f64::MIN_POSITIVE)))
+            .median
+    }
+
+    /// The median of a value over rounds.
+    pub(crate) fn middle(&self, value: impl Fn(&Round) -> f64) -> f64 {
+        Spread::of(self.rounds.iter().map(value)).median
+    }
+}
+
+impl Round {
+    fn of(sample: &Sample) -> Self {
+        let latencies = sample.latencies.as_ref();
+        Self {
+            rate: sample.amount / sample.seconds,
+            cpu: per(sample.usage.total_ns, sample),
+            p99: latencies.map_or(0.0, |latencies| latencies.quantile(0.99) as f64),
+            distance: sample.distance,
         }
     }
 }

@@ -1,19 +1,31 @@
 //! Processor time of a server: how much, and where.
 //!
-//! The total is the process's own clock (nanoseconds, exact). Its split into user and system comes
+//! The total is the process's own clock, and that of the kernel thread that does network work for
+//! the core when there is much of it (`ksoftirqd`): both in nanoseconds, exact. Without the second,
+//! a server would look cheap just when the kernel takes work off its hands. The split into user and system comes
 //! from one of two sources. `getrusage` is always there, but the kernel samples it at its tick: 250
 //! looks a second, blind to whatever runs in step with the tick. Cycle counters of the process are
 //! exact, but switching them with the threads costs time (30 µs each in some virtual machines), so
 //! they count in a visit of their own, and only what happens in user space is taken from there.
 
+use std::fs;
 use std::io;
 
 use crate::child::Process;
 use crate::sys::{self, Count, Counter, Rusage};
 
+/// The core of the servers.
+#[derive(Clone, Copy)]
+pub(crate) struct Core {
+    pub(crate) number: usize,
+    /// The clock of the core's `ksoftirqd`, where it can be seen.
+    pub(crate) softirq: Option<libc::clockid_t>,
+}
+
 /// One look at a server's processor time.
 pub(crate) struct Reading {
     total_ns: u64,
+    softirq_ns: u64,
     ticks: Rusage,
     counts: Option<Counts>,
 }
@@ -22,6 +34,8 @@ pub(crate) struct Reading {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) total_ns: f64,
+    /// What of the total was spent by `ksoftirqd`.
+    pub(crate) softirq_ns: f64,
     /// As the kernel's tick saw it.
     pub(crate) user_ns: f64,
     pub(crate) counts: Option<Counts>,
@@ -44,24 +58,33 @@ pub(crate) struct Counters {
     cycles_per_ns: f64,
 }
 
+impl Core {
+    pub(crate) fn new(number: usize) -> Self {
+        let name = format!("ksoftirqd/{number}");
+        let softirq = thread_named(&name).and_then(|pid| sys::cpu_clock(pid).ok());
+        Self { number, softirq }
+    }
+}
+
 impl Reading {
-    /// For the opening of an interval: the slow questions first, the exact one last.
+    /// For the opening of an interval: the slow questions first, the exact ones last.
     pub(crate) fn first(server: &mut Process) -> io::Result<Self> {
         let (ticks, counts) = (server.rusage()?, server.counts()?);
-        let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
-        Ok(Self { total_ns, ticks, counts })
+        let (total_ns, softirq_ns) = clocks(server)?;
+        Ok(Self { total_ns, softirq_ns, ticks, counts })
     }
 
-    /// For the close of an interval: the exact question first.
+    /// For the close of an interval: the exact questions first.
     pub(crate) fn last(server: &mut Process) -> io::Result<Self> {
-        let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
+        let (total_ns, softirq_ns) = clocks(server)?;
         let (counts, ticks) = (server.counts()?, server.rusage()?);
-        Ok(Self { total_ns, ticks, counts })
+        Ok(Self { total_ns, softirq_ns, ticks, counts })
     }
 
     /// What was used from `first` until this.
     pub(crate) fn since(&self, first: &Self) -> Usage {
-        let total_ns = self.total_ns.saturating_sub(first.total_ns) as f64;
+        let own_ns = self.total_ns.saturating_sub(first.total_ns) as f64;
+        let softirq_ns = self.softirq_ns.saturating_sub(first.softirq_ns) as f64;
         let user = self.ticks.user_us.saturating_sub(first.ticks.user_us) as f64;
         let system = self.ticks.system_us.saturating_sub(first.ticks.system_us) as f64;
         let share = if user + system > 0.0 { user / (user + system) } else { 0.0 };
@@ -70,8 +93,23 @@ impl Reading {
             user_instructions: to.user_instructions - from.user_instructions,
             system_instructions: to.system_instructions - from.system_instructions,
         });
-        Usage { total_ns, user_ns: total_ns * share, counts }
+        Usage { total_ns: own_ns + softirq_ns, softirq_ns, user_ns: own_ns * share, counts }
     }
+}
+
+/// Of the server, and of the kernel thread beside it.
+fn clocks(server: &Process) -> io::Result<(u64, u64)> {
+    let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
+    let softirq_ns = server.core.softirq.map_or(Ok(0), sys::clock_ns)?;
+    Ok((total_ns, softirq_ns))
+}
+
+fn thread_named(name: &str) -> Option<u32> {
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let found = fs::read_to_string(entry.path().join("comm")).ok()?;
+        (found.trim_end() == name).then_some(pid)
+    })
 }
 
 impl Counters {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::load::{Shape, Span};
-use crate::meter::Counters;
+use crate::meter::{Core, Counters};
 use crate::scenario::{self, Scenario};
 use crate::servers::{self, Server};
 use crate::sys;
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) servers: Vec<&'static Server>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) out: PathBuf,
-    pub(crate) server_core: usize,
+    pub(crate) server_core: Core,
     pub(crate) load_core: usize,
     /// Why no server can be asked to count; `None` if it can.
     pub(crate) uncounted: Option<String>,
@@ -48,6 +48,7 @@ impl Options {
                 "--scenario" => given.scenario = value()?.to_owned(),
                 "--out" => given.out = Some(PathBuf::from(value()?)),
                 "--cores" => given.cores = Some(value()?.to_owned()),
+                "--sleepy" => given.sleepy = true,
                 "--list" => return Ok(Request::Print(list())),
                 "--help" | "-h" => return Ok(Request::Print(HELP.to_owned())),
                 _ => return Err(format!("{arg}: no such flag; --help lists them")),
@@ -78,17 +79,20 @@ struct Given {
     scenario: String,
     out: Option<PathBuf>,
     cores: Option<String>,
+    sleepy: bool,
 }
 
 impl Given {
     fn complete(self) -> Result<Options, String> {
+        let servers = pick(&self.only, servers::ALL.iter().collect(), |server| server.name)?;
+        let (server_core, load_core) = cores(self.cores.as_deref())?;
         let secs = self.secs.unwrap_or(if self.quick { 0.1 } else { 1.0 });
         let span = Span {
             warm: Duration::from_secs_f64((secs / 4.0).clamp(0.02, 0.5)),
             measured: Duration::from_secs_f64(secs),
+            // On one core, a load that never sleeps would only keep the server waiting.
+            awake: !self.sleepy && server_core != load_core,
         };
-        let servers = pick(&self.only, servers::ALL.iter().collect(), |server| server.name)?;
-        let (server_core, load_core) = cores(self.cores.as_deref())?;
         Ok(Options {
             quick: self.quick,
             rounds: self.rounds.unwrap_or(if self.quick { 1 } else { 5 }),
@@ -96,7 +100,7 @@ impl Given {
             servers,
             scenarios: scenarios(self.quick, &self.scenario)?,
             out: self.out.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR"))),
-            server_core,
+            server_core: Core::new(server_core),
             load_core,
             uncounted: Counters::open().err().map(|error| error.to_string()),
         })
@@ -180,6 +184,7 @@ usage: cargo run --release -p bench -- [FLAGS]
   --only A,B          these servers; `raw` means every raw-…
   --scenario A,B      these scenarios; `echo` means every echo-…
   --cores S,L         the core of the servers and the core of the load (last, first)
+  --sleepy            the load sleeps while it waits, and the server pays for waking it
   --out DIR           where report.html and report.json go (bench/)
   --list              servers and scenarios
   --help              this text

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::child::{Process, Refusal};
+use crate::distance;
 use crate::figures::{Figures, Findings, Outcome, Section};
 use crate::load::{self, Sample};
 use crate::options::Options;
@@ -100,8 +101,11 @@ fn visit(
         return Err(Outcome::Unavailable("it cannot wait without a buffer".into()));
     }
     let core = options.server_core;
+    let distance = distance::measure(options.load_core, core.number);
     let mut process = Process::start(server.name, scenario.mode, core, counting)?;
-    load::visit(scenario.shape, &mut process, options.span)
+    let sample = load::visit(scenario.shape, &mut process, options.span);
+    sample
+        .map(|sample| Sample { distance, ..sample })
         .map_err(|error| Outcome::Failed(error.to_string()))
 }
 
@@ -143,6 +147,9 @@ impl Progress {
             let (unit, factor) = scenario.unit.cost();
             let cost = sample.usage.total_ns / sample.amount.max(1.0) * factor / 1e3;
             text += &format!(", {cost:.2} {unit}");
+        }
+        if let Some(ns) = sample.distance {
+            text += &format!(", cores {ns:.0} ns apart");
         }
         eprintln!("{text}");
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -69,7 +69,31 @@ impl Poller {
 
     /// Waits for events; `None` waits for ever. An interrupted wait reports no events.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<usize> {
-        let millis = limit.map_or(-1, |limit| limit.as_millis().clamp(1, 60_000) as i32);
+        self.look(limit.map_or(-1, |limit| limit.as_millis().clamp(1, 60_000) as i32))
+    }
+
+    /// Waits like [`Poller::wait`]; without sleeping, if it must not be a burden to whoever would
+    /// have to wake it.
+    pub(crate) fn watch(&mut self, awake: bool, limit: Duration) -> io::Result<usize> {
+        if !awake {
+            return self.wait(Some(limit));
+        }
+        let deadline = Instant::now() + limit;
+        loop {
+            let n = self.look(0)?;
+            if n > 0 || Instant::now() > deadline {
+                return Ok(n);
+            }
+        }
+    }
+
+    /// The event number `i` of the last wait.
+    pub(crate) fn event(&self, i: usize) -> Event {
+        let event = self.events[i];
+        Event { token: event.u64, flags: event.events }
+    }
+
+    fn look(&mut self, millis: i32) -> io::Result<usize> {
         let (events, room) = (self.events.as_mut_ptr(), self.events.len() as i32);
         // SAFETY: the pointer and its length describe `self.events`, which outlives the call.
         let n = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events, room, millis) };
@@ -78,12 +102,6 @@ impl Poller {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
-    }
-
-    /// The event number `i` of the last wait.
-    pub(crate) fn event(&self, i: usize) -> Event {
-        let event = self.events[i];
-        Event { token: event.u64, flags: event.events }
     }
 
     fn control(&self, op: i32, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
@@ -107,7 +125,7 @@ impl Event {
 }
 
 impl Counter {
-    /// Counts in user space or in the kernel; the latter needs root or `perf_event_paranoid` below 2.
+    /// Counts in user space or in the kernel; the latter needs `perf_event_paranoid` below 2.
     pub(crate) fn open(count: Count, user: bool) -> io::Result<Self> {
         let mut attr = PerfAttr::zeroed();
         attr.size = mem::size_of::<PerfAttr>() as u32;
@@ -118,7 +136,7 @@ impl Counter {
         attr.read_format = READ_TOTAL_TIMES;
         attr.flags =
             if user { EXCLUDE_KERNEL } else { EXCLUDE_USER } | EXCLUDE_HYPERVISOR | INHERIT;
-        let (this, any, alone) = (0 as libc::pid_t, -1 as i32, -1 as RawFd);
+        let (this, any, alone): (libc::pid_t, i32, RawFd) = (0, -1, -1);
         // SAFETY: `attr` has the layout of the first published version of perf_event_attr, says
         // so in its size, and outlives the call.
         let fd = unsafe {

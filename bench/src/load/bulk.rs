@@ -26,7 +26,7 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, way: Way) -> io::Re
     poller.add(stream.as_raw_fd(), 0, interest)?;
     let mut bytes = 0;
     loop {
-        if poller.wait(Some(STALL))? == 0 {
+        if poller.watch(window.span.awake, STALL)? == 0 {
             return Err(stalled("no byte moved"));
         }
         // A few blocks for each wait, so that the load is cheaper than the server.
@@ -46,7 +46,13 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, way: Way) -> io::Re
             Turn::Stay => {}
             Turn::Opened => bytes = 0,
             Turn::Closed { seconds, usage } => {
-                return Ok(Sample { amount: bytes as f64, seconds, usage, latencies: None });
+                return Ok(Sample {
+                    amount: bytes as f64,
+                    seconds,
+                    usage,
+                    latencies: None,
+                    distance: None,
+                });
             }
         }
     }

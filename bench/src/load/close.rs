@@ -15,7 +15,7 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, slots: usize) -> io
         places.push(load.connect(place)?);
     }
     loop {
-        let n = load.poller.wait(Some(STALL))?;
+        let n = load.poller.watch(window.span.awake, STALL)?;
         if n == 0 {
             return Err(stalled("no connection ended"));
         }
@@ -43,7 +43,7 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, slots: usize) -> io
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;
                 let latencies = Some(load.latencies);
-                return Ok(Sample { amount, seconds, usage, latencies });
+                return Ok(Sample { amount, seconds, usage, latencies, distance: None });
             }
         }
     }

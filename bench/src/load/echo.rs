@@ -20,7 +20,7 @@ pub(super) fn run(
         load.start(place)?;
     }
     loop {
-        let n = load.poller.wait(Some(STALL))?;
+        let n = load.poller.watch(window.span.awake, STALL)?;
         if n == 0 {
             return Err(stalled("no echo"));
         }
@@ -36,7 +36,7 @@ pub(super) fn run(
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;
                 let latencies = Some(load.latencies);
-                return Ok(Sample { amount, seconds, usage, latencies });
+                return Ok(Sample { amount, seconds, usage, latencies, distance: None });
             }
         }
         for i in 0..n {

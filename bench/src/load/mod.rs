@@ -34,6 +34,8 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     pub(crate) usage: Usage,
     pub(crate) latencies: Option<Histogram>,
+    /// Nanoseconds between the cores, before the visit.
+    pub(crate) distance: Option<f64>,
 }
 
 /// How long a visit lasts.
@@ -41,6 +43,10 @@ pub(crate) struct Sample {
 pub(crate) struct Span {
     pub(crate) warm: Duration,
     pub(crate) measured: Duration,
+    /// Whether the load waits without sleeping. Waking a sleeper on another core costs the waker
+    /// microseconds in a virtual machine, and the server would pay them for each message, or not,
+    /// depending on who happens to be faster.
+    pub(crate) awake: bool,
 }
 
 /// Visits `server` once.

@@ -1,7 +1,9 @@
 //! The bars that reseau set itself, against what was found in the same run.
+//!
+//! Servers are compared within rounds: a multiple is the median of the multiples of the rounds.
 
 use super::{duration, human};
-use crate::figures::{Figures, Findings};
+use crate::figures::{Figures, Findings, Round};
 use crate::servers::Family;
 
 /// One bar.
@@ -26,97 +28,113 @@ pub(super) fn check(findings: &Findings) -> Vec<Budget> {
     budgets
 }
 
+/// A server and what it reached.
+type Entry<'a> = (&'static str, &'a Figures);
+
 /// Cost and p99: no peer better; within 5 % of the raw loop; little of it in user space.
 fn echo(findings: &Findings, scenario: &str) -> Vec<Budget> {
     let mut budgets = Vec::new();
-    let cpu = |figures: &Figures| figures.cpu.median;
-    let p99 = |figures: &Figures| figures.latency.as_ref().map_or(f64::MAX, |l| l.at(0.99).median);
-    let Some((name, ours)) = best(findings, scenario, OURS, cpu) else { return budgets };
-    if let Some((peer, theirs)) = best(findings, scenario, &peers(findings), cpu) {
-        let found = compare(name, ours, peer, theirs, duration);
-        let what = format!("{scenario}: CPU, no peer better");
-        budgets.push(Budget { what, found, met: ours <= theirs });
-    }
-    let ours99 = best(findings, scenario, OURS, p99);
-    let theirs99 = best(findings, scenario, &peers(findings), p99);
-    if let (Some((name, ours)), Some((peer, theirs))) = (ours99, theirs99) {
-        let found = compare(name, ours, peer, theirs, duration);
-        let what = format!("{scenario}: p99, no peer better");
-        budgets.push(Budget { what, found, met: ours <= theirs });
+    let bar = |what: &str| format!("{scenario}: {what}");
+    for (what, value) in [("CPU", cpu as fn(&Round) -> f64), ("p99", p99)] {
+        let ours = best(findings, scenario, OURS, value);
+        let theirs = best(findings, scenario, &peers(findings), value);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        let what = bar(&format!("{what}, no peer better"));
+        budgets.push(compare(what, ours, theirs, value, duration, 1.0));
     }
     for (own, raw) in [("reseau-uring", "raw-uring-multi"), ("reseau-ready", "raw-epoll")] {
-        let pair = (findings.figures(own, scenario), findings.figures(raw, scenario));
-        let (Some(ours), Some(theirs)) = pair else { continue };
-        let (ours, theirs) = (ours.cpu.median, theirs.cpu.median);
-        let found = compare(own, ours, raw, theirs, duration);
-        let what = format!("{scenario}: CPU, within 5 % of {raw}");
-        budgets.push(Budget { what, found, met: ours <= theirs * 1.05 });
+        let entry = |name| Some((name, findings.figures(name, scenario)?));
+        let (Some(ours), Some(theirs)) = (entry(own), entry(raw)) else { continue };
+        let what = bar(&format!("CPU, within 5 % of {raw}"));
+        budgets.push(compare(what, ours, theirs, cpu, duration, 1.05));
     }
-    if let Some((name, user)) = best(findings, scenario, OURS, |figures| figures.user.median) {
-        let what = format!("{scenario}: user space, at most 250 ns");
+    for name in OURS {
+        let Some(figures) = findings.figures(name, scenario) else { continue };
+        let user = figures.user.median;
         let found = format!("{name} {}", duration(user));
-        budgets.push(Budget { what, found, met: user <= 250.0 });
+        budgets.push(Budget { what: bar("user space, at most 250 ns"), found, met: user <= 250.0 });
     }
     budgets
 }
 
 fn bulk(findings: &Findings, scenario: &str) -> Option<Budget> {
-    let slowness = |figures: &Figures| -figures.rate.median;
-    let (name, ours) = best(findings, scenario, OURS, slowness)?;
-    let (peer, theirs) = best(findings, scenario, &peers(findings), slowness)?;
-    let rate = |bytes: f64| format!("{} MB/s", human(-bytes / 1e6));
-    let found = compare(name, ours, peer, theirs, rate);
+    let ours = best(findings, scenario, OURS, slowness)?;
+    let theirs = best(findings, scenario, &peers(findings), slowness)?;
+    let rate = |slowness: f64| format!("{} MB/s", human(1e3 / slowness));
     let what = format!("{scenario}: throughput, no peer better");
-    Some(Budget { what, found, met: ours <= theirs })
+    Some(compare(what, ours, theirs, slowness, rate, 1.0))
 }
 
 /// By the server's own cost: the load is the slower side of this scenario.
 fn close(findings: &Findings) -> Option<Budget> {
-    let cpu = |figures: &Figures| figures.cpu.median;
-    let (name, ours) = best(findings, "close", OURS, cpu)?;
-    let (peer, theirs) = best(findings, "close", &["tokio-current", "tokio-multi"], cpu)?;
-    let found = compare(name, ours, peer, theirs, duration);
+    let ours = best(findings, "close", OURS, cpu)?;
+    let theirs = best(findings, "close", &["tokio-current", "tokio-multi"], cpu)?;
     let what = "close: connections per CPU second, 1.2 × tokio".to_owned();
-    Some(Budget { what, found, met: ours * 1.2 <= theirs })
+    Some(compare(what, ours, theirs, cpu, duration, 1.0 / 1.2))
 }
 
 fn idle(findings: &Findings) -> Option<Budget> {
-    let (name, ours) = best(findings, "idle", OURS, |figures| figures.rate.median)?;
+    let bytes = |round: &Round| round.rate;
+    let (name, ours) = best(findings, "idle", OURS, bytes)?;
     let tokio = findings.figures("tokio-current", "idle");
     let beside = tokio.map(|figures| format!(", tokio-current {} B", human(figures.rate.median)));
-    let found = format!("{name} {} B{}", human(ours), beside.unwrap_or_default());
+    let found = format!("{name} {} B{}", human(ours.rate.median), beside.unwrap_or_default());
     let what = "idle: at most 1 KiB with a task waiting".to_owned();
-    Some(Budget { what, found, met: ours <= 1024.0 })
+    Some(Budget { what, found, met: ours.rate.median <= 1024.0 })
 }
 
 fn blocking(findings: &Findings) -> Option<Budget> {
-    let ours = findings.figures("reseau-blocking", "echo-64-1")?.cpu.median;
-    let theirs = findings.figures("std-threads", "echo-64-1")?.cpu.median;
-    let found = compare("reseau-blocking", ours, "std-threads", theirs, duration);
+    let entry = |name| Some((name, findings.figures(name, "echo-64-1")?));
     let what = "echo-64-1: blocking, at most 1.02 × std".to_owned();
-    Some(Budget { what, found, met: ours <= theirs * 1.02 })
+    let (ours, theirs) = (entry("reseau-blocking")?, entry("std-threads")?);
+    Some(compare(what, ours, theirs, cpu, duration, 1.02))
+}
+
+/// Whether `ours` is at most `limit` times `theirs`, as less of `value` is better.
+fn compare(
+    what: String,
+    ours: Entry<'_>,
+    theirs: Entry<'_>,
+    value: fn(&Round) -> f64,
+    text: impl Fn(f64) -> String,
+    limit: f64,
+) -> Budget {
+    let times = ours.1.times(theirs.1, value);
+    let one = |(name, figures): Entry<'_>| format!("{name} {}", text(figures.middle(value)));
+    let found = format!("{}, {}: × {times:.3}", one(ours), one(theirs));
+    Budget { what, found, met: times <= limit }
 }
 
 /// The one with the smallest value.
 fn best<'a>(
-    findings: &Findings,
+    findings: &'a Findings,
     scenario: &str,
-    servers: &[&'a str],
-    value: impl Fn(&Figures) -> f64,
-) -> Option<(&'a str, f64)> {
+    servers: &[&'static str],
+    value: fn(&Round) -> f64,
+) -> Option<Entry<'a>> {
     servers
         .iter()
-        .filter_map(|&name| Some((name, value(findings.figures(name, scenario)?))))
-        .min_by(|left, right| left.1.total_cmp(&right.1))
+        .filter_map(|&name| Some((name, findings.figures(name, scenario)?)))
+        .min_by(|left, right| left.1.middle(value).total_cmp(&right.1.middle(value)))
 }
 
+/// The async ones.
 fn peers(findings: &Findings) -> Vec<&'static str> {
     let peers = findings.servers.iter().filter(|server| server.family == Family::Peer);
     peers.map(|server| server.name).filter(|&name| name != "std-threads").collect()
 }
 
-fn compare(own: &str, ours: f64, peer: &str, theirs: f64, text: impl Fn(f64) -> String) -> String {
-    format!("{own} {}, {peer} {} (× {:.2})", text(ours), text(theirs), ours / theirs)
+fn cpu(round: &Round) -> f64 {
+    round.cpu
+}
+
+fn p99(round: &Round) -> f64 {
+    round.p99
+}
+
+/// Nanoseconds for each byte.
+fn slowness(round: &Round) -> f64 {
+    1e9 / round.rate.max(1.0)
 }
 
 /// Those that the bars are for: async, on a loop of their own.

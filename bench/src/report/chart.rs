@@ -183,9 +183,7 @@ fn latencies(section: &Section, panel: Panel) -> String {
         let family = class(server);
         let shown = &latency.spreads[..SHOWN];
         let (first, last) = (at(shown[0].median), at(shown[SHOWN - 1].median));
-        text += &format!(
-            "<line class=\"{family} run\" x1=\"{first:.1}\" x2=\"{last:.1}\" y1=\"{y}\" y2=\"{y}\"/>\n"
-        );
+        text += &format!("<path class=\"{family} run\" d=\"M{first:.1} {y}H{last:.1}\"/>\n");
         for (i, spread) in shown.iter().enumerate() {
             let hollow = if i == SHOWN - 1 { " hollow" } else { "" };
             text += &format!(

@@ -2,7 +2,7 @@
 
 use super::chart::{self, escape};
 use super::{Report, budgets, duration, human, table};
-use crate::figures::{Figures, Findings, Section};
+use crate::figures::{Figures, Findings, Round, Section};
 use crate::scenario::Unit;
 use crate::servers::Family;
 
@@ -35,7 +35,7 @@ pub(super) fn page(report: &Report) -> String {
 fn overview(findings: &Findings) -> String {
     let mut text = String::from(
         "<section><h2>At a glance</h2><p>Server CPU for each operation (bytes for idle memory), \
-         medians; the number below is the multiple of the cheapest in the column.</p>\
+         medians; the number below is the multiple of the cheapest in the column, within rounds.</p>\
          <div class=\"scroll\"><table class=\"glance\"><thead><tr><th></th>",
     );
     for section in &findings.sections {
@@ -54,28 +54,27 @@ fn overview(findings: &Findings) -> String {
 }
 
 fn glance(section: &Section, figures: Option<&Figures>) -> String {
-    let cost = |figures: &Figures| match section.scenario.unit {
-        Unit::Memory => figures.rate.median,
-        unit => figures.cpu.median * unit.cost().1,
+    let cost = |round: &Round| match section.scenario.unit {
+        Unit::Memory => round.rate,
+        unit => round.cpu * unit.cost().1,
     };
-    let Some(figures) = figures else { return "<td class=\"none\">–</td>".into() };
-    let all = section.rows.iter().filter_map(|(_, outcome)| outcome.figures()).map(cost);
-    let (best, worst) =
-        all.fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(one), high.max(one)));
-    let best = best.max(f64::MIN_POSITIVE);
-    let value = cost(figures);
-    let ratio = value / best;
+    let all = || section.rows.iter().filter_map(|(_, outcome)| outcome.figures());
+    let best = all().min_by(|left, right| left.middle(cost).total_cmp(&right.middle(cost)));
+    let (Some(figures), Some(best)) = (figures, best) else {
+        return "<td class=\"none\">–</td>".into();
+    };
+    let (value, times) = (figures.middle(cost), figures.times(best, cost));
+    let worst = all().map(|one| one.times(best, cost)).fold(2.0, f64::max);
     let text = match section.scenario.unit {
         Unit::Memory => format!("{} B", human(value)),
         _ => duration(value),
     };
     // The deepest shade is for the worst, or for twice the best where all are close.
-    let depth = ratio.max(1.0).ln() / (worst / best).max(2.0).ln();
-    let shade = (depth * 55.0).round();
-    let class = if ratio < 1.005 { "best" } else { "other" };
+    let shade = (times.max(1.0).ln() / worst.ln() * 55.0).round();
+    let class = if std::ptr::eq(figures, best) { "best" } else { "other" };
     format!(
         "<td class=\"{class}\" style=\"--shade:{shade}%\">{text}<small>× {}</small></td>",
-        ratio_text(ratio)
+        ratio_text(times)
     )
 }
 
@@ -160,13 +159,15 @@ const INTRODUCTION: &str = "<p>Every server runs in a process of its own on one 
     <span class=\"swatch peer\"></span>peers \
     <span class=\"swatch raw\"></span>raw loops</p>\n";
 
-const METHOD: &str = "<p>Before it is measured, each server has to echo 2 MiB of noise, sent in odd \
-    pieces on two connections, byte for byte, and to answer a half-close with an end. The load is \
+const METHOD: &str = "<p>Before it is measured, each server has to echo 2 MiB of noise, sent in \
+    odd pieces on two connections, byte for byte, and to answer a half-close with an end. The load is \
     one thread on epoll. Its loop is closed: a connection sends its next message when the last one \
     is back, so a slow server is asked less often, and latencies are those of an equal number of \
     messages in flight, not of an equal rate. The end of a message is when the load learns of it. \
     Where the server has the core for itself, throughput and CPU say the same thing twice; where \
-    the load is the slower side, only CPU compares.</p>\n";
+    the load is the slower side, only CPU compares. A virtual machine's host may move its cores, and a \
+    message costs up to three times as much when they are far apart: the distance is measured before \
+    every visit (in the JSON), and multiples are medians of those within a round.</p>\n";
 
 const STYLE: &str = "
 :root { --ink:#1a222c; --soft:#5c6875; --paper:#fff; --band:#f4f6f8; --line:#dde2e8;

@@ -58,6 +58,7 @@ fn numbers(figures: &Figures) -> Vec<(&'static str, String)> {
             ("cpu_per_op", spread(figures.cpu)),
             ("cpu_user_per_op", spread(figures.user)),
             ("cpu_system_per_op", spread(figures.system)),
+            ("cpu_ksoftirqd_per_op", spread(figures.softirq)),
             ("split_by", string(split)),
         ]);
     }
@@ -67,6 +68,16 @@ fn numbers(figures: &Figures) -> Vec<(&'static str, String)> {
     if let Some(instructions) = figures.system_instructions {
         fields.push(("system_instructions_per_op", format!("{instructions:.1}")));
     }
+    let rounds = figures.rounds.iter().map(|round| {
+        let distance = round.distance.map_or_else(|| "null".to_owned(), |ns| format!("{ns:.0}"));
+        object([
+            ("rate", format!("{:.3}", round.rate)),
+            ("cpu_per_op", format!("{:.3}", round.cpu)),
+            ("p99", format!("{:.0}", round.p99)),
+            ("core_to_core", distance),
+        ])
+    });
+    fields.push(("rounds", array(rounds)));
     if let Some(latency) = &figures.latency {
         let names = QUANTILES.map(|q| format!("p{}", q * 100.0));
         let spreads = latency.spreads.map(spread);

@@ -57,7 +57,10 @@ fn one(section: &Section) -> String {
 pub(super) fn heads(scenario: &Scenario) -> Vec<String> {
     let mut heads = vec!["server".to_owned(), scenario.unit.rate().0.to_owned(), "min…max".into()];
     if scenario.unit != Unit::Memory {
-        heads.extend([scenario.unit.cost().0, "min…max", "user", "system"].map(str::to_owned));
+        heads.extend(
+            [scenario.unit.cost().0, "min…max", "user", "system", "of it softirq"]
+                .map(str::to_owned),
+        );
         heads.extend(["user instr", "p50", "p99", "p99.9"].map(str::to_owned));
     }
     heads
@@ -76,6 +79,7 @@ pub(super) fn cells(scenario: &Scenario, figures: &Figures) -> Vec<String> {
     cells.extend([human(cpu.median), span(cpu.low, cpu.high)]);
     cells.push(human(figures.user.median * per / 1e3));
     cells.push(human(figures.system.median * per / 1e3));
+    cells.push(human(figures.softirq.median * per / 1e3));
     let instructions = figures.user_instructions.map(|count| human(count * per));
     cells.push(instructions.unwrap_or_else(|| "-".into()));
     for q in [0.5, 0.99, 0.999] {

@@ -278,7 +278,9 @@ impl Lent {
         let start = self.start(buffer);
         let place = usize::from(self.tail & (self.count - 1));
         // SAFETY: the place is below `count`, and the kernel reads no entry at or past the tail.
-        let entry = unsafe { self.ring.add(place).as_mut() };
+        let mut entry = unsafe { self.ring.add(place) };
+        // SAFETY: the same, and nobody else refers to the entry.
+        let entry = unsafe { entry.as_mut() };
         entry.set_addr(start.as_ptr() as u64);
         entry.set_len(self.size as u32);
         entry.set_bid(buffer);

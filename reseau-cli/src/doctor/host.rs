@@ -3,7 +3,8 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
-use reseau::DriverReport;
+use reseau::blocking::UnixListener;
+use reseau::{DriverReport, UnixAddr};
 
 use super::machine;
 
@@ -106,12 +107,26 @@ impl Sockets {
         Self {
             ipv4: listen(Ipv4Addr::LOCALHOST.into()),
             ipv6: listen(Ipv6Addr::LOCALHOST.into()),
-            unix: machine::unix(),
-            unix_abstract: machine::unix_abstract(),
+            unix: unix(),
+            unix_abstract: unix_abstract(),
             vsock: machine::vsock(),
             vsock_device: machine::vsock_device(),
         }
     }
+}
+
+fn unix() -> Reading<()> {
+    let path = std::env::temp_dir().join(format!("reseau-doctor-{}.sock", std::process::id()));
+    let listener = UnixListener::bind(&path);
+    let _ = fs::remove_file(&path);
+    listener.map(drop).map_err(|error| error.to_string())
+}
+
+fn unix_abstract() -> Reading<()> {
+    UnixAddr::from_abstract_name(format!("reseau-doctor-{}", std::process::id()))
+        .and_then(|addr| UnixListener::bind_addr(&addr))
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// A number below `/proc/sys`.

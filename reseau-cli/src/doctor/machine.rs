@@ -1,12 +1,9 @@
 //! The questions that each system answers in its own way. Same names, same order, in both halves.
-pub(crate) use system::{
-    backlog, locked_memory, open_files, release, unix, unix_abstract, vsock, vsock_device,
-};
+pub(crate) use system::{backlog, locked_memory, open_files, release, vsock, vsock_device};
 
 #[cfg(unix)]
 mod system {
     use std::fs;
-    use std::os::unix::net::UnixListener;
     use std::process::Command;
 
     use rustix::process::{Resource, getrlimit};
@@ -46,33 +43,6 @@ mod system {
             }
             Err(error) => Err(format!("sysctl {name}: {error}")),
         })
-    }
-
-    pub(crate) fn unix() -> Reading<()> {
-        let path = std::env::temp_dir().join(format!("reseau-doctor-{}.sock", std::process::id()));
-        let listener = UnixListener::bind(&path);
-        let _ = fs::remove_file(&path);
-        listener.map(drop).map_err(|error| format!("{}: {error}", path.display()))
-    }
-
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn unix_abstract() -> Reading<()> {
-        #[cfg(target_os = "android")]
-        use std::os::android::net::SocketAddrExt as _;
-        #[cfg(target_os = "linux")]
-        use std::os::linux::net::SocketAddrExt as _;
-        use std::os::unix::net::SocketAddr;
-
-        let name = format!("reseau-doctor-{}", std::process::id());
-        SocketAddr::from_abstract_name(name)
-            .and_then(|addr| UnixListener::bind_addr(&addr))
-            .map(drop)
-            .map_err(|error| error.to_string())
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn unix_abstract() -> Reading<()> {
-        Err(format!("not on {}", std::env::consts::OS))
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -130,14 +100,6 @@ mod system {
 
     pub(crate) fn backlog() -> Option<Reading<u64>> {
         Some(absent())
-    }
-
-    pub(crate) fn unix() -> Reading<()> {
-        Err("std makes none on Windows".to_owned())
-    }
-
-    pub(crate) fn unix_abstract() -> Reading<()> {
-        absent()
     }
 
     pub(crate) fn vsock() -> Reading<()> {

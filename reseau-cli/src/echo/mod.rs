@@ -8,12 +8,13 @@ mod serve;
 mod tally;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use reseau::blocking::TcpListener;
 use reseau::{Addr, Config, Endpoint, Group, Kind, clock};
 
 use crate::failure::Failure;
@@ -122,7 +123,7 @@ impl Server {
                 Err(_) if place.optional => {}
                 Err(error) => {
                     server.stop();
-                    return Err(Failure::world(refusal(&place.wanted, &error)));
+                    return Err(Failure::world(error));
                 }
             }
         }
@@ -142,9 +143,15 @@ impl Server {
     }
 
     fn listen(&mut self, addr: &Addr, note: Option<String>) -> io::Result<()> {
-        match addr {
-            Addr::Inet(_) if self.tallies.len() > 1 && cfg!(unix) => self.listen_shared(addr, note),
-            _ => self.listen_once(addr, note),
+        let Addr::Inet(inet) = *addr else { return self.listen_once(addr, note) };
+        if self.tallies.len() == 1 {
+            return self.listen_once(addr, note);
+        }
+        match self.listen_shared(inet, note) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.listen_once(addr, Some("this system lets only one loop accept".to_owned()))
+            }
+            done => done,
         }
     }
 
@@ -166,10 +173,9 @@ impl Server {
     }
 
     /// A listener on every loop, all on one address; the kernel shares connections out.
-    fn listen_shared(&mut self, addr: &Addr, note: Option<String>) -> io::Result<()> {
+    fn listen_shared(&mut self, inet: SocketAddr, note: Option<String>) -> io::Result<()> {
         // Listeners that share would share with a stranger of ours, too: ask for it alone first.
-        let Addr::Inet(wanted) = addr else { return self.listen_once(addr, note) };
-        let addr = Addr::from(TcpListener::bind(wanted)?.local_addr()?);
+        let addr = Addr::from(TcpListener::bind(inet)?.local_addr()?);
         for (remote, tally) in self.group.remotes().iter().zip(&self.tallies) {
             serve::start(remote, addr.clone(), true, Arc::clone(tally))?;
         }
@@ -203,19 +209,6 @@ impl Server {
         group.stop(GRACE);
         Totals::of(tallies.iter().map(|tally| &**tally))
     }
-}
-
-/// Why an address was not to be had, in one line, with what helps.
-fn refusal(addr: &Addr, error: &io::Error) -> String {
-    let help = match error.kind() {
-        ErrorKind::AddrInUse => ": somebody listens there already",
-        ErrorKind::PermissionDenied if addr.inet().is_some_and(|inet| inet.port() < 1024) => {
-            ": ports below 1024 are for root"
-        }
-        ErrorKind::AddrNotAvailable => ": this machine has no such address",
-        _ => "",
-    };
-    format!("cannot listen on {addr}: {error}{help}")
 }
 
 /// More loops than any machine has use for.

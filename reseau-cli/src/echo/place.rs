@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use reseau::blocking::UnixStream;
 use reseau::{Addr, Endpoint, UnixAddr};
 
 use crate::failure::Failure;
@@ -26,9 +27,6 @@ impl Place {
             return Ok(vec![Self::exactly(first.into()), second]);
         }
         let addr = endpoint.to_addr_with(zone_index).map_err(Failure::usage)?;
-        if addr.unix().is_some() && !cfg!(unix) {
-            return Err(Failure::usage(format_args!("{endpoint}: no Unix sockets on this system")));
-        }
         Ok(vec![Self::exactly(addr)])
     }
 
@@ -83,10 +81,18 @@ impl Drop for SocketFile {
     }
 }
 
+/// What tells a file from another one that took its path.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     fs::symlink_metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let made = fs::symlink_metadata(path).ok()?.created().ok()?;
+    let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some((since.as_secs(), since.subsec_nanos().into()))
 }
 
 #[cfg(unix)]
@@ -95,25 +101,14 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
 }
 
-#[cfg(unix)]
-fn nobody_answers(path: &Path) -> bool {
-    use std::os::unix::net::UnixStream;
-    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Path) -> Option<(u64, u64)> {
-    None
-}
-
+/// Nobody can say, so no file is taken for one.
 #[cfg(not(unix))]
 fn is_socket(_: &Path) -> bool {
     false
 }
 
-#[cfg(not(unix))]
-fn nobody_answers(_: &Path) -> bool {
-    false
+fn nobody_answers(path: &Path) -> bool {
+    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Where this user's sockets belong.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use reseau::{Addr, Family, Listener, Remote, Stream, TcpListener};
+use reseau::{Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UnixListener};
 
 use super::tally::Tally;
 
@@ -27,8 +27,7 @@ pub(crate) fn start(
                 }
                 Err(error) => drop(tell.send(Err(error))),
             },
-            #[cfg(unix)]
-            Addr::Unix(addr) => match reseau::UnixListener::bind_addr(&addr) {
+            Addr::Unix(addr) => match UnixListener::bind_addr(&addr) {
                 Ok(listener) => {
                     let _ = tell.send(Ok(Addr::from(addr)));
                     accept(listener, tally, |_| Ok(())).await;
@@ -45,17 +44,14 @@ pub(crate) fn start(
 }
 
 async fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    #[cfg(unix)]
-    if shared {
-        use reseau::TcpSocket;
-        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.set_reuseport(true)?;
-        socket.bind(addr)?;
-        return socket.listen(BACKLOG);
+    if !shared {
+        return TcpListener::bind(addr).await;
     }
-    let _ = shared;
-    TcpListener::bind(addr).await
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// Accepts for ever. What accept refuses is counted, and tried again after a pause.
@@ -87,7 +83,7 @@ async fn connection<F: Family>(stream: Stream<F>, tally: Arc<Tally>) {
     tally.closed();
 }
 
-async fn echo<F: Family>(stream: Stream<F>, tally: &Tally) -> io::Result<()> {
+async fn echo<F: Family>(mut stream: Stream<F>, tally: &Tally) -> io::Result<()> {
     while let Some(chunk) = stream.recv().await? {
         let bytes = chunk.len();
         tally.received(bytes);
@@ -98,7 +94,6 @@ async fn echo<F: Family>(stream: Stream<F>, tally: &Tally) -> io::Result<()> {
 }
 
 /// What the kernel cuts to its own bound, if that is lower.
-#[cfg(unix)]
 const BACKLOG: u32 = 4096;
 /// Long enough not to spin when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -1,23 +1,25 @@
 //! The door into a loop: what other threads leave, and whether its owner sleeps.
 //!
-//! One lock decides sleep: what was left, `parked` and `closed` change together, so a post can
-//! neither be missed nor wake a loop twice. `tests/loom.rs` compiles this very file with loom's
+//! One lock decides sleep: what was left and `closed` change under it, and `parked` is set under
+//! it, so a post is never missed by a loop that goes to sleep. `tests/loom.rs` compiles this very file with loom's
 //! locks in the place of `crate::sync` and tries every interleaving.
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// Where other threads leave things for a loop. The loop alone takes, parks and closes.
 pub(crate) struct Door<T> {
     inbox: Mutex<Inbox<T>>,
-    /// A hint for those who would rather not wake a sleeper. Decides nothing.
-    asleep: AtomicBool,
+    /// The owner is parked, or about to be, and nobody has unparked it yet. Set under the lock;
+    /// cleared by whoever unparks, under the lock, or by the owner when it has woken.
+    parked: AtomicBool,
+    /// Something was left: a hint that saves the owner from looking in vain. What it misses, the
+    /// lock shows before the owner sleeps.
+    mail: AtomicBool,
 }
 
 struct Inbox<T> {
     left: Vec<T>,
     /// Something came since the last look: the owner must not park.
     pending: bool,
-    /// The owner is parked, or about to be, and nobody has unparked it yet.
-    parked: bool,
     /// The loop has ended; nothing will be looked at again.
     closed: bool,
 }
@@ -33,8 +35,12 @@ pub(crate) enum Posted {
 
 impl<T> Door<T> {
     pub(crate) fn new() -> Self {
-        let inbox = Inbox { left: Vec::new(), pending: false, parked: false, closed: false };
-        Self { inbox: Mutex::new(inbox), asleep: AtomicBool::new(false) }
+        let inbox = Inbox { left: Vec::new(), pending: false, closed: false };
+        Self {
+            inbox: Mutex::new(inbox),
+            parked: AtomicBool::new(false),
+            mail: AtomicBool::new(false),
+        }
     }
 
     /// Leaves something. The loop has ended: it comes back.
@@ -55,32 +61,39 @@ impl<T> Door<T> {
 
     fn ring(&self, mut inbox: MutexGuard<'_, Inbox<T>>) -> Posted {
         inbox.pending = true;
-        if std::mem::take(&mut inbox.parked) {
-            self.asleep.store(false, Ordering::Relaxed);
+        self.mail.store(true, Ordering::Relaxed);
+        if self.parked.load(Ordering::Relaxed) {
+            self.parked.store(false, Ordering::Relaxed);
             Posted::Unpark
         } else {
             Posted::Seen
         }
     }
 
-    /// Announces wakefulness and takes what was left. `into` must be empty.
+    /// Announces wakefulness: from here on nobody need unpark. (Who looks at the same moment may
+    /// unpark all the same, which the next wait forgives.)
+    pub(crate) fn awake(&self) {
+        self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes what was left. `into` must be empty.
     pub(crate) fn take(&self, into: &mut Vec<T>) {
         debug_assert!(into.is_empty());
+        if !self.mail.load(Ordering::Relaxed) {
+            return;
+        }
         let mut inbox = self.inbox();
         inbox.pending = false;
-        if std::mem::take(&mut inbox.parked) {
-            self.asleep.store(false, Ordering::Relaxed);
-        }
+        self.mail.store(false, Ordering::Relaxed);
         std::mem::swap(into, &mut inbox.left);
     }
 
     /// Announces sleep. False: something came meanwhile, so look first.
     pub(crate) fn park(&self) -> bool {
-        let mut inbox = self.inbox();
+        let inbox = self.inbox();
         let park = !inbox.pending;
-        inbox.parked = park;
         if park {
-            self.asleep.store(true, Ordering::Relaxed);
+            self.parked.store(true, Ordering::Relaxed);
         }
         park
     }
@@ -89,13 +102,13 @@ impl<T> Door<T> {
     pub(crate) fn close(&self) -> Vec<T> {
         let mut inbox = self.inbox();
         inbox.closed = true;
-        inbox.parked = false;
+        self.parked.store(false, Ordering::Relaxed);
         std::mem::take(&mut inbox.left)
     }
 
     /// Whether the owner sleeps, as a hint.
     pub(crate) fn asleep(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed)
+        self.parked.load(Ordering::Relaxed)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox<T>> {

@@ -14,7 +14,7 @@ use crate::sync::lock;
 use crate::sys::Fd;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -28,6 +28,9 @@ pub(crate) struct Socket {
     /// In the inbox and not yet looked at.
     kicked: Mark,
     fate: AtomicU8,
+    /// The receive lane has nothing: a hint, so that whoever will have to wait prepares his waker
+    /// before he takes the lock, and takes it once.
+    dry: AtomicBool,
     recv: Mutex<RecvLane>,
     send: Mutex<SendLane>,
 }
@@ -50,6 +53,7 @@ impl Socket {
             key: AtomicUsize::new(UNKNOWN),
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
+            dry: AtomicBool::new(true),
             recv: Mutex::new(RecvLane::new(window)),
             send: Mutex::new(SendLane::new(window)),
         })
@@ -78,6 +82,11 @@ impl Socket {
 
     pub(crate) fn send_lane(&self) -> MutexGuard<'_, SendLane> {
         lock(&self.send)
+    }
+
+    /// The home has put something into the receive lane.
+    pub(crate) fn fed(&self) {
+        self.dry.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn key(&self) -> Option<usize> {
@@ -112,11 +121,12 @@ impl Socket {
         cx: &mut Context<'_>,
         mut take: impl FnMut(&mut RecvLane) -> Option<T>,
     ) -> Poll<io::Result<Option<T>>> {
-        let mut fresh: Option<Waker> = None;
+        let mut fresh = self.dry.load(Ordering::Relaxed).then(|| cx.waker().clone());
         let (stale, arm) = loop {
             let mut lane = self.recv_lane();
             if let Some(answer) = look(&mut lane, &mut take) {
                 let arm = lane.state == State::Idle && lane.wants();
+                self.dry.store(lane.is_empty(), Ordering::Relaxed);
                 drop(lane);
                 return self.answered(answer, arm, fresh);
             }

@@ -34,6 +34,15 @@ pub(crate) struct Driver {
     linger: Duration,
 }
 
+/// What follows from an answer.
+enum Then {
+    Lane(Next),
+    /// Start this, which the lane has armed.
+    Submit(Op),
+    /// Send the end of the stream.
+    Finish,
+}
+
 enum Timer {
     /// A deadline, or the end of a pause.
     Lane(Id),
@@ -113,8 +122,10 @@ impl Driver {
         let id = Id { key: self.key(socket), side };
         let mut next = Some(op);
         while let Some(op) = next.take() {
-            if let Some(completion) = self.backend.submit(id, socket, op) {
-                next = self.on_send(socket, completion);
+            let Some(completion) = self.backend.submit(id, socket, op) else { return };
+            match on_send(socket, completion, &mut self.after) {
+                Then::Submit(op) => next = Some(op),
+                then => self.follow(socket, id, then),
             }
         }
     }
@@ -311,18 +322,19 @@ impl Driver {
         let mut done = std::mem::take(&mut self.done);
         let waited = self.backend.wait(deadline, &mut done);
         for completion in done.drain(..) {
-            let Id { key, side } = completion.id;
-            let socket = self.table[key].clone();
-            match side {
-                Side::Recv => self.on_recv(&socket, completion),
-                Side::Send => {
-                    if let Some(op) = self.on_send(&socket, completion) {
-                        self.submit(&socket, Side::Send, op);
-                    }
+            let id = completion.id;
+            let socket = &self.table[id.key];
+            let ending = socket.ending();
+            let then = match id.side {
+                Side::Recv => Then::Lane(on_recv(socket, completion, &mut self.after)),
+                Side::Send => on_send(socket, completion, &mut self.after),
+            };
+            if ending || !matches!(then, Then::Lane(Next::Nothing)) {
+                let socket = socket.clone();
+                self.follow(&socket, id, then);
+                if ending {
+                    self.reap(id.key);
                 }
-            }
-            if socket.ending() {
-                self.reap(key);
             }
         }
         self.done = done;
@@ -338,36 +350,12 @@ impl Driver {
         some
     }
 
-    fn on_recv(&mut self, socket: &Arc<Socket>, Completion { id, event, last }: Completion) {
-        let closing = socket.closing();
-        let mut lane = socket.recv_lane();
-        let next = if closing {
-            if last.is_some() {
-                lane.state = State::Idle;
-            }
-            match event {
-                Event::Data(chunk) => self.after.items.push(Item::Data(chunk)),
-                Event::Conn(fd, peer) => self.after.items.push(Item::Conn(fd, peer)),
-                _ => {}
-            }
-            Next::Nothing
-        } else {
-            let descriptors = matches!(&event, Event::Failed(fault) if no_descriptors(*fault));
-            let next = lane.deliver(event, last.is_some(), socket.shape());
-            if !lane.is_empty() || lane.ended().is_some() {
-                lane.waiters.take(&mut self.after.wakers);
-            }
-            match next {
-                Next::Shed(pause) if !descriptors => Next::Pause(pause),
-                next => next,
-            }
+    fn follow(&mut self, socket: &Arc<Socket>, id: Id, then: Then) {
+        let next = match then {
+            Then::Lane(next) => next,
+            Then::Submit(op) => return self.submit(socket, id.side, op),
+            Then::Finish => return self.finish_writing(socket),
         };
-        drop(lane);
-        self.after.ops.extend(last);
-        self.follow(socket, id, next);
-    }
-
-    fn follow(&mut self, socket: &Arc<Socket>, id: Id, next: Next) {
         match next {
             Next::Nothing => {}
             Next::Starve => self.starved.push_back(id.key),
@@ -396,24 +384,6 @@ impl Driver {
             shed += 1;
         }
         listener.recv_lane().shed += shed;
-    }
-
-    fn on_send(&mut self, socket: &Arc<Socket>, completion: Completion) -> Option<Op> {
-        let Completion { id, event, last } = completion;
-        let mut lane = socket.send_lane();
-        let op = last.expect("a send completes once");
-        let next = lane.deliver(event, op, &mut self.after.ops);
-        lane.waiters.take(&mut self.after.wakers);
-        let op = if next == Next::Nothing { lane.next() } else { None };
-        let finish = op.is_none() && !lane.open() && !lane.finished();
-        drop(lane);
-        if let Next::Pause(pause) = next {
-            self.set_timer(socket, id.side, clock::after(pause));
-        }
-        if finish {
-            self.finish_writing(socket);
-        }
-        op
     }
 
     fn rearm_starved(&mut self) {
@@ -478,6 +448,53 @@ impl Driver {
 
     pub(super) fn block_size(&self) -> usize {
         self.pool.block_size()
+    }
+}
+
+/// Puts an answer of the kernel into the receive lane.
+fn on_recv(socket: &Socket, completion: Completion, after: &mut Aftermath) -> Next {
+    let Completion { event, last, .. } = completion;
+    let mut lane = socket.recv_lane();
+    let next = if socket.closing() {
+        if last.is_some() {
+            lane.state = State::Idle;
+        }
+        match event {
+            Event::Data(chunk) => after.items.push(Item::Data(chunk)),
+            Event::Conn(fd, peer) => after.items.push(Item::Conn(fd, peer)),
+            _ => {}
+        }
+        Next::Nothing
+    } else {
+        let descriptors = matches!(&event, Event::Failed(fault) if no_descriptors(*fault));
+        let next = lane.deliver(event, last.is_some(), socket.shape());
+        if !lane.is_empty() || lane.ended().is_some() {
+            socket.fed();
+            lane.waiters.take(&mut after.wakers);
+        }
+        match next {
+            Next::Shed(pause) if !descriptors => Next::Pause(pause),
+            next => next,
+        }
+    };
+    drop(lane);
+    after.ops.extend(last);
+    next
+}
+
+/// Puts the answer of the kernel into the send lane.
+fn on_send(socket: &Socket, completion: Completion, after: &mut Aftermath) -> Then {
+    let op = completion.last.expect("a send completes once");
+    let mut lane = socket.send_lane();
+    let next = lane.deliver(completion.event, op, &mut after.ops);
+    lane.waiters.take(&mut after.wakers);
+    match next {
+        Next::Nothing => match lane.next() {
+            Some(op) => Then::Submit(op),
+            None if lane.open() || lane.finished() => Then::Lane(Next::Nothing),
+            None => Then::Finish,
+        },
+        next => Then::Lane(next),
     }
 }
 

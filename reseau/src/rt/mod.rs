@@ -205,6 +205,7 @@ impl Loop {
         let busy = self.tasks.are_ready() || woken() || self.stop.get().is_some();
         let deadline = if busy || !self.home.door().park() { Some(clock::now()) } else { None };
         let turned = self.driver().borrow_mut().turn(deadline);
+        self.home.door().awake();
         self.release(&mut scratch.after);
         if !scratch.drains.is_empty() && !self.driver().borrow().is_sending() {
             scratch.drains.drain(..).for_each(|told| told());
