@@ -208,8 +208,8 @@ musl() {
     zig
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS=-Clink-self-contained=no
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTDOCFLAGS=-Clink-self-contained=no
-    cargo-zigbuild test "${STD[@]}" --target x86_64-unknown-linux-musl "${PACKAGES[@]}" \
-        "${FEAT[@]}" -- "${TEST_ARGS[@]}"
+    cargo-zigbuild test --no-fail-fast "${STD[@]}" --target x86_64-unknown-linux-musl \
+        "${PACKAGES[@]}" "${FEAT[@]}" -- "${TEST_ARGS[@]}"
 }
 
 aarch64() {
@@ -270,7 +270,7 @@ lint() {
 }
 
 tests() {
-    cargo test "${STD[@]}" --target "$1" "${@:2}" "${PACKAGES[@]}" "${FEAT[@]}" -- \
+    cargo test --no-fail-fast "${STD[@]}" --target "$1" "${@:2}" "${PACKAGES[@]}" "${FEAT[@]}" -- \
         "${TEST_ARGS[@]}"
 }
 

@@ -158,7 +158,7 @@ impl Server {
     /// One listener, on the loop that has the fewest.
     fn listen_once(&mut self, addr: &Addr, mut note: Option<String>) -> io::Result<()> {
         let path = addr.unix().and_then(|unix| unix.as_pathname());
-        if path.is_some_and(SocketFile::clear_stale) {
+        if path.map_or(Ok(false), SocketFile::clear_stale)? {
             note = Some("the file of a dead server was in the way".to_owned());
         }
         let home = self.listening.len() % self.tallies.len();

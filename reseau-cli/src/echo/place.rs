@@ -66,9 +66,20 @@ impl SocketFile {
         Self { path: path.to_owned(), identity: identity(path) }
     }
 
-    /// Removes a file that a dead server left behind: a socket at which nobody answers.
-    pub(crate) fn clear_stale(path: &Path) -> bool {
-        is_socket(path) && nobody_answers(path) && fs::remove_file(path).is_ok()
+    /// Makes room at a path: removes a file that a dead server left behind, a socket at which
+    /// nobody answers, and says whether there was one.
+    ///
+    /// # Errors
+    /// Something that is no socket lies there.
+    pub(crate) fn clear_stale(path: &Path) -> io::Result<bool> {
+        match is_socket(path) {
+            Some(true) => Ok(nobody_answers(path) && fs::remove_file(path).is_ok()),
+            Some(false) => {
+                let why = format!("bind unix:{}: a file is there, and no socket", path.display());
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+            }
+            None => Ok(false),
+        }
     }
 }
 
@@ -95,16 +106,16 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((since.as_secs(), since.subsec_nanos().into()))
 }
 
+/// Whether what lies at a path is a socket. `None`: there is nothing, or nobody can say.
 #[cfg(unix)]
-fn is_socket(path: &Path) -> bool {
+fn is_socket(path: &Path) -> Option<bool> {
     use std::os::unix::fs::FileTypeExt as _;
-    fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
+    fs::symlink_metadata(path).ok().map(|data| data.file_type().is_socket())
 }
 
-/// Nobody can say, so no file is taken for one.
 #[cfg(not(unix))]
-fn is_socket(_: &Path) -> bool {
-    false
+fn is_socket(_: &Path) -> Option<bool> {
+    None
 }
 
 fn nobody_answers(path: &Path) -> bool {
@@ -172,14 +183,15 @@ mod tests {
     fn only_the_file_of_a_dead_server_is_stale() {
         use std::os::unix::net::UnixListener;
         let path = std::env::temp_dir().join(format!("reseau-stale-{}", std::process::id()));
-        assert!(!SocketFile::clear_stale(&path));
+        let cleared = || SocketFile::clear_stale(&path).map_err(|error| error.kind());
+        assert_eq!(cleared(), Ok(false));
         fs::write(&path, "not a socket").unwrap();
-        assert!(!SocketFile::clear_stale(&path));
+        assert_eq!(cleared(), Err(io::ErrorKind::AlreadyExists));
         fs::remove_file(&path).unwrap();
         let listener = UnixListener::bind(&path).unwrap();
-        assert!(!SocketFile::clear_stale(&path));
+        assert_eq!(cleared(), Ok(false));
         drop(listener);
-        assert!(SocketFile::clear_stale(&path));
+        assert_eq!(cleared(), Ok(true));
         assert!(!path.exists());
     }
 

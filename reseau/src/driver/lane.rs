@@ -3,6 +3,7 @@
 //! It says what the kernel should do (`arm`, `next`), takes what the kernel answered (`deliver`),
 //! and holds what nobody has asked for yet. Locks, wakers' calls and system calls are elsewhere.
 use super::deadline::Deadline;
+use super::queue::Queue;
 use super::waiters::Waiters;
 use super::{Destination, Event, Op};
 use crate::addr::Addr;
@@ -18,7 +19,7 @@ pub(crate) struct RecvLane {
     pub(crate) state: State,
     pub(crate) waiters: Waiters,
     pub(crate) deadline: Deadline,
-    queue: VecDeque<Item>,
+    queue: Queue<Item>,
     queued: usize,
     window: usize,
     end: Option<End>,
@@ -39,7 +40,7 @@ pub(crate) struct SendLane {
     pub(crate) state: State,
     pub(crate) waiters: Waiters,
     pub(crate) deadline: Deadline,
-    queue: VecDeque<Chunk>,
+    queue: Queue<Chunk>,
     /// Small writes that wait behind an operation, collected.
     tail: Option<Buffer>,
     /// Bytes accepted and not yet taken by the kernel, those in flight included.
@@ -95,7 +96,7 @@ enum Finish {
 }
 
 pub(crate) enum Item {
-    Conn(Fd, Option<Addr>),
+    Conn(Fd, Option<Box<Addr>>),
     Data(Chunk),
 }
 
@@ -118,7 +119,7 @@ impl RecvLane {
             state: State::Idle,
             waiters: Waiters::default(),
             deadline: Deadline::default(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             queued: 0,
             window,
             end: None,
@@ -163,7 +164,7 @@ impl RecvLane {
     /// Everything queued: the socket closes, or moves elsewhere.
     pub(crate) fn drain(&mut self) -> VecDeque<Item> {
         self.queued = 0;
-        std::mem::take(&mut self.queue)
+        std::mem::take(&mut self.queue).collect()
     }
 
     /// Ends the lane from outside. What is queued may still be taken.
@@ -320,7 +321,7 @@ impl SendLane {
             state: State::Idle,
             waiters: Waiters::default(),
             deadline: Deadline::default(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             tail: None,
             queued: 0,
             window,
@@ -374,7 +375,9 @@ impl SendLane {
     }
 
     fn close_tail(&mut self) {
-        self.queue.extend(self.tail.take().map(Buffer::freeze));
+        if let Some(tail) = self.tail.take() {
+            self.queue.push_back(tail.freeze());
+        }
     }
 
     /// The home's question: what should the kernel do next? Arms the lane.
@@ -409,7 +412,9 @@ impl SendLane {
                 self.queued = self.queued.saturating_sub(count);
                 chunk.advance(count);
                 if chunk.is_empty() || self.failed.is_some() {
-                    spent.push(Op::Send(chunk));
+                    if chunk.runs_user_code() {
+                        spent.push(Op::Send(chunk));
+                    }
                 } else {
                     self.queue.push_front(chunk);
                 }
@@ -440,7 +445,7 @@ impl SendLane {
         self.connect = None;
         self.failed.get_or_insert(end);
         self.queued = 0;
-        spent.extend(self.queue.drain(..).map(Op::Send));
+        spent.extend(std::mem::take(&mut self.queue).map(Op::Send));
     }
 
     /// Asks for the end of the stream, once everything queued is out.

@@ -14,6 +14,7 @@ mod deadline;
 mod door;
 mod home;
 mod lane;
+mod queue;
 mod ready;
 mod sim;
 mod socket;
@@ -36,7 +37,7 @@ pub(crate) use waiters::Who;
 
 use crate::addr::Addr;
 use crate::error::Fault;
-use crate::pool::{Chunk, Pool};
+use crate::pool::{Chunk, Supply};
 use crate::sys::sim::World;
 use crate::sys::{Fd, SockAddr};
 use std::io;
@@ -59,7 +60,7 @@ pub(crate) enum Op {
 
 /// What the kernel answered.
 pub(crate) enum Event {
-    Conn(Fd, Option<Addr>),
+    Conn(Fd, Option<Box<Addr>>),
     Data(Chunk),
     Eof,
     Connected,
@@ -189,15 +190,14 @@ impl Destination {
 
 /// One nonblocking system call (real or simulated): the whole meaning of every operation where the
 /// kernel reports readiness. `None`: it would block. `started`: the connect is under way.
-fn attempt(fd: &Fd, op: &Op, started: &mut bool, pool: &Pool) -> Option<Event> {
+fn attempt(fd: &Fd, op: &Op, started: &mut bool, supply: &mut Supply) -> Option<Event> {
     let result = match op {
-        Op::Accept => fd.accept().map(|new| Event::Conn(new.fd, new.peer)),
+        Op::Accept => fd.accept().map(|new| Event::Conn(new.fd, new.peer.map(Box::new))),
         Op::Recv { .. } => {
-            let Some(mut block) = pool.take() else { return Some(Event::Starved) };
-            fd.recv(block.space()).map(|count| match count {
-                0 => Event::Eof,
-                _ => Event::Data(block.into_chunk(count)),
-            })
+            let Some(received) = supply.receive(|space| fd.recv(space)) else {
+                return Some(Event::Starved);
+            };
+            received.map(|chunk| if chunk.is_empty() { Event::Eof } else { Event::Data(chunk) })
         }
         Op::Connect(to) if !*started => match fd.connect(&to.addr) {
             Ok(true) => Ok(Event::Connected),

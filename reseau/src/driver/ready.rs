@@ -8,7 +8,7 @@
 //! again after each event.
 use super::{Completion, Event, Id, Op, Side, Socket, Unpark, attempt};
 use crate::clock;
-use crate::pool::Pool;
+use crate::pool::{Pool, Supply};
 use crate::sys::poller::{Interest, Poller, Registered};
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) struct Ready {
     poller: Poller,
     slots: Vec<Option<Slot>>,
     early: Vec<Completion>,
-    pool: Pool,
+    supply: Supply,
     /// Turns since the poller was asked last: early answers must not starve it.
     skipped: u32,
 }
@@ -40,7 +40,13 @@ struct Lane {
 impl Ready {
     pub(crate) fn new(pool: Pool) -> io::Result<Self> {
         let poller = Poller::new()?;
-        Ok(Self { poller, slots: Vec::new(), early: Vec::new(), pool, skipped: 0 })
+        Ok(Self {
+            poller,
+            slots: Vec::new(),
+            early: Vec::new(),
+            supply: Supply::new(pool),
+            skipped: 0,
+        })
     }
 
     pub(crate) fn unparker(&self) -> Unpark {
@@ -62,7 +68,7 @@ impl Ready {
         lane.op = Some(op);
         // Sending mostly succeeds at once; receiving, in a server, mostly has to wait.
         if id.side == Side::Send
-            && let Some(done) = slot.attempt(id, &self.pool)
+            && let Some(done) = slot.attempt(id, &mut self.supply)
         {
             return Some(done);
         }
@@ -113,7 +119,7 @@ impl Ready {
             }
             let id = Id { key, side };
             for _ in 0..BURST_MAX {
-                let Some(completion) = slot.attempt(id, &self.pool) else { break };
+                let Some(completion) = slot.attempt(id, &mut self.supply) else { break };
                 let (over, drained) = (completion.last.is_some(), slot.drained(&completion));
                 self.early.push(completion);
                 if over || drained {
@@ -134,10 +140,10 @@ impl Ready {
 
 impl Slot {
     /// Performs a lane's operation, if there is one and it does not block.
-    fn attempt(&mut self, id: Id, pool: &Pool) -> Option<Completion> {
+    fn attempt(&mut self, id: Id, supply: &mut Supply) -> Option<Completion> {
         let lane = &mut self.lanes[id.side as usize];
         let op = lane.op.as_ref()?;
-        let event = attempt(self.socket.fd(), op, &mut lane.started, pool)?;
+        let event = attempt(self.socket.fd(), op, &mut lane.started, supply)?;
         let more = match &event {
             Event::Data(_) => matches!(op, Op::Recv { multi: true }),
             Event::Conn(..) => true,

@@ -1,7 +1,7 @@
 //! The simulated kernel as a backend: the same operations, one virtual clock, order from a seed.
 use super::{Completion, Event, Id, Op, Side, Socket, Unpark, attempt};
 use crate::clock;
-use crate::pool::Pool;
+use crate::pool::{Pool, Supply};
 use crate::sys::Fd;
 use crate::sys::sim::World;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(crate) struct Sim {
     eager: Vec<Id>,
     stirred: Vec<u64>,
     early: Vec<Completion>,
-    pool: Pool,
+    supply: Supply,
     /// The virtual clock's zero.
     start: Instant,
 }
@@ -39,7 +39,7 @@ impl Sim {
             eager: Vec::new(),
             stirred: Vec::new(),
             early: Vec::new(),
-            pool,
+            supply: Supply::new(pool),
             start: clock::real(),
         }
     }
@@ -125,7 +125,7 @@ impl Sim {
     fn step(&mut self, id: Id) {
         let Some(running) = self.ops.get_mut(&id) else { return };
         let Running { socket, op, started } = running;
-        let Some(event) = attempt(socket.fd(), op, started, &self.pool) else { return };
+        let Some(event) = attempt(socket.fd(), op, started, &mut self.supply) else { return };
         let more = match &event {
             Event::Data(_) => matches!(op, Op::Recv { multi: true }),
             Event::Conn(..) => true,

@@ -525,7 +525,7 @@ pub(crate) fn chunk(lane: &mut RecvLane) -> Option<Chunk> {
 /// Takes the next connection of a listener.
 pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
     match lane.pop()? {
-        Item::Conn(fd, peer) => Some((fd, peer)),
+        Item::Conn(fd, peer) => Some((fd, peer.map(|peer| *peer))),
         Item::Data(_) => unreachable!("a listener receives no bytes"),
     }
 }

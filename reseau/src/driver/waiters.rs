@@ -63,7 +63,9 @@ impl Waiters {
 
     /// Everybody who waits, to be woken (or dropped) under no lock.
     pub(crate) fn take(&mut self, into: &mut Vec<Waker>) {
-        into.extend(self.one.take());
+        if let Some(waker) = self.one.take() {
+            into.push(waker);
+        }
         if let Some(crowd) = &mut self.many {
             into.extend(crowd.wakers.drain(..).map(|(_, waker)| waker));
         }

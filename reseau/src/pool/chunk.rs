@@ -86,6 +86,12 @@ impl Chunk {
         buffer.freeze()
     }
 
+    /// Whether dropping this view may run code of its owner's.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn runs_user_code(&self) -> bool {
+        matches!(self.owner, Owner::Theirs(_))
+    }
+
     /// Drops the first `count` bytes of the view.
     ///
     /// # Panics

@@ -9,7 +9,14 @@ pub use chunk::Chunk;
 pub(crate) use chunk::{Block, Buffer};
 
 use chunk::Raw;
+use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A loop's own way to its pool: it keeps the block at hand from which few bytes were copied.
+pub(crate) struct Supply {
+    pool: Pool,
+    spare: Option<Block>,
+}
 
 /// A budgeted pool of equal blocks. Any thread may return a block; one loop takes them.
 #[derive(Clone)]
@@ -69,6 +76,30 @@ impl Pool {
         let ready = !free.blocks.is_empty() || free.left > 0;
         free.starving |= !ready;
         ready
+    }
+}
+
+impl Supply {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self { pool, spare: None }
+    }
+
+    /// Fills a block and makes a chunk of what was filled in. Few bytes are copied out, so that a
+    /// held chunk never pins much, and the block stays at hand. `None`: the budget is spent.
+    pub(crate) fn receive<E>(
+        &mut self,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
+    ) -> Option<Result<Chunk, E>> {
+        let mut block = self.spare.take().or_else(|| self.pool.take())?;
+        let filled = fill(block.space());
+        if let Ok(len) = filled
+            && !Block::is_few(len, self.pool.block_size())
+        {
+            return Some(Ok(block.into_chunk(len)));
+        }
+        let chunk = filled.map(|len| if len == 0 { Chunk::default() } else { block.copy_out(len) });
+        self.spare = Some(block);
+        Some(chunk)
     }
 }
 
