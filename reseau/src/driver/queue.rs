@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 /// First in, first out. The first lies in place; only those behind it are on the heap.
 pub(crate) struct Queue<T> {
     first: Option<T>,
-    rest: VecDeque<T>,
+    /// Boxed, because most sockets go without it.
+    rest: Option<Box<VecDeque<T>>>,
 }
 
 impl<T> Queue<T> {
@@ -12,20 +13,20 @@ impl<T> Queue<T> {
         if self.first.is_none() {
             self.first = Some(thing);
         } else {
-            self.rest.push_back(thing);
+            self.rest.get_or_insert_default().push_back(thing);
         }
     }
 
     pub(crate) fn push_front(&mut self, thing: T) {
         if let Some(second) = self.first.replace(thing) {
-            self.rest.push_front(second);
+            self.rest.get_or_insert_default().push_front(second);
         }
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let first = self.first.take()?;
-        if !self.rest.is_empty() {
-            self.first = self.rest.pop_front();
+        if let Some(rest) = &mut self.rest {
+            self.first = rest.pop_front();
         }
         Some(first)
     }
@@ -35,7 +36,7 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -53,7 +54,7 @@ impl<T> Iterator for Queue<T> {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { first: None, rest: VecDeque::new() }
+        Self { first: None, rest: None }
     }
 }
 

@@ -55,6 +55,9 @@ impl Ready {
 
     pub(crate) fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
         if self.slots.len() <= id.key {
+            if self.slots.capacity() <= id.key {
+                self.slots.reserve_exact(id.key + 1 - self.slots.len() + id.key / 4 + 16);
+            }
             self.slots.resize_with(id.key + 1, || None);
         }
         let slot = self.slots[id.key].get_or_insert_with(|| Slot {

@@ -1,14 +1,15 @@
 //! Tasks of a loop.
 use crate::driver::{Home, Post};
 use async_task::{FallibleTask, Runnable};
+use pin_project_lite::pin_project;
 use slab::Slab;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -93,15 +94,7 @@ impl Tasks {
         }
         let key = self.living.borrow().vacant_key();
         let life = Life { tasks: self.clone(), key };
-        let future = async move {
-            let _life = life;
-            let mut future = pin!(future);
-            poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-                polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
-            })
-            .await
-        };
+        let future = Alive { future, _life: life };
         let home = self.home.clone();
         let schedule = move |task| schedule(&home, task);
         let (runnable, task) = async_task::spawn_local(future, schedule);
@@ -141,6 +134,26 @@ impl Tasks {
                 guarded(|| drop(task));
             }
         }
+    }
+}
+
+pin_project! {
+    /// A task's future: in its loop's list while it lives, and hurting nobody when it panics.
+    /// (An `async` block around it would hold it twice.)
+    struct Alive<F> {
+        #[pin]
+        future: F,
+        _life: Life,
+    }
+}
+
+impl<F: Future> Future for Alive<F> {
+    type Output = Outcome<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+        polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
     }
 }
 

@@ -42,7 +42,9 @@ fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// An address at which nobody listens, and nobody else can while this lives: a connection has it.
-struct Closed(TcpStream, #[allow(dead_code)] TcpStream);
+/// It is the accepted end's, whose port was bound: Linux may give the other end's to a socket that
+/// connects to it, which then talks to itself.
+struct Closed(#[allow(dead_code)] TcpStream, TcpStream);
 
 impl Closed {
     fn new() -> Self {
@@ -51,7 +53,7 @@ impl Closed {
     }
 
     fn addr(&self) -> SocketAddr {
-        self.0.local_addr().unwrap()
+        self.1.local_addr().unwrap()
     }
 }
 
