@@ -10,7 +10,7 @@
 #   aarch64   tests under qemu-user (no io_uring there: always the readiness driver)
 #   s390x     tests under qemu-user, big-endian
 #   i686      tests, 32 bit, native
-#   wasi      tests of the blocking door, WASI 0.2 under wasmtime (red: sys/ has no WASI half yet)
+#   wasi      tests of the blocking door, WASI 0.2 under wasmtime (red: sys/ has no half for it)
 #   sanitize  tests under ASan and TSan, std instrumented too; SAN="address thread" chooses
 #
 # Environment: XLAB       tools and target directories   (target/cross in the checkout)
@@ -188,12 +188,16 @@ windows() {
 
 check() {
     into chk
-    local target
+    local target failed=()
     for target in x86_64-pc-windows-msvc aarch64-apple-darwin x86_64-unknown-freebsd \
         x86_64-unknown-netbsd x86_64-unknown-illumos aarch64-linux-android; do
         echo "== $target"
-        lint "$target"
+        lint "$target" || failed+=("$target")
     done
+    [ ${#failed[@]} = 0 ] || {
+        echo "check: failed for ${failed[*]}" >&2
+        return 1
+    }
 }
 
 macos() {

@@ -33,7 +33,7 @@ pub(crate) fn facts(options: &Options) -> Vec<(&'static str, String)> {
     let kind = if options.quick { QUICK } else { "full" };
     vec![
         ("date", date()),
-        ("command", std::env::args().collect::<Vec<_>>().join(" ")),
+        ("command", command()),
         ("commit", commit()),
         ("processor", processor()),
         ("cores", format!("{} online; server on {server}, load on {load}{shared}", online())),
@@ -87,6 +87,15 @@ fn version(package: &str) -> String {
         }
     }
     best
+}
+
+/// As it is typed, wherever the program lies.
+fn command() -> String {
+    let flags: Vec<String> = std::env::args().skip(1).collect();
+    if flags.is_empty() {
+        return "cargo run --release -p bench".into();
+    }
+    format!("cargo run --release -p bench -- {}", flags.join(" "))
 }
 
 fn processor() -> String {

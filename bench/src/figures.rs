@@ -6,6 +6,8 @@ use crate::servers::Server;
 
 /// Everything that a run found.
 pub(crate) struct Findings {
+    /// Whether the run was long enough to be judged.
+    pub(crate) judged: bool,
     pub(crate) servers: Vec<&'static Server>,
     pub(crate) sections: Vec<Section>,
     /// Of servers that could not be asked at all, why.

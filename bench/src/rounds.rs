@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Findings {
         sections.push(section(scenario, &servers, options, &progress));
     }
     progress.state("");
-    Findings { servers, sections, absent }
+    Findings { judged: !options.quick, servers, sections, absent }
 }
 
 /// `None` if the server echoes byte for byte.

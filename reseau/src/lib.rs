@@ -26,23 +26,25 @@
 //! # The idea
 //!
 //! **Operations belong to sockets; futures are only waiters.** Every socket has two lanes, one for
-//! each direction. A lane holds at most one operation in the kernel and a bounded queue of what that
-//! operation produced, or has to send. `recv` takes from the queue and, when it is empty, arms the
-//! lane and leaves a waker; `send` puts a chunk into the queue and the lane writes it whole, in
+//! each direction. A lane holds at most one operation in the kernel and a bounded queue of what
+//! that operation produced, or has to send. `recv` takes from the queue and, when it is empty, arms
+//! the lane and leaves a waker; `send` puts a chunk into the queue and the lane writes it whole, in
 //! order. So a future that is dropped, by `select!`, a timeout or a panic, loses nothing and sends
 //! nothing twice, on any backend; and memory that you lend is never in the kernel's hands.
 //!
-//! The price: bytes are read ahead of you, within a [window](Config::window), so a socket that moves
-//! elsewhere takes its queue along (`detach`); and reading into your slice costs one copy.
+//! The price: bytes are read ahead of you, within a [window](Config::window), so a socket that
+//! moves elsewhere takes its queue along (`detach`); and reading into your slice costs one copy.
 //!
 //! # The map
 //!
-//! - [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`TcpSocket`]: async sockets.
-//!   Names, receivers and meaning are those of `tokio::net`; what is ours stands beside it. They are
-//!   `Send` and can be awaited under any executor: inside a [`Loop`] they live there, elsewhere on a
+//! - [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`TcpSocket`]: async
+//!   sockets.
+//! Names, receivers and meaning are those of `tokio::net`; what is ours stands beside it. They are
+//! `Send` and can be awaited under any executor: inside a [`Loop`] they live there, elsewhere on a
 //!   background loop that starts by itself ([`Remote::global`]).
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
-//! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for those
+//! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
+//!   those
 //!   who want their own; [`block_on`] for `main`.
 //! - [`sim`]: the same program in a deterministic world.
 //! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.

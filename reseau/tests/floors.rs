@@ -26,7 +26,8 @@ const FLOORS: &[(&str, usize)] = &[
     ("addr", 0),
     ("clock", 0),
     ("error", 0),
-    ("sync", 0), // The locks and counters of std, or loom's.
+    ("platform", 0), // A table.
+    ("sync", 0),     // The locks and counters of std, or loom's.
     ("sys", 1),
     ("pool", 1),
     ("driver", 2),
@@ -54,6 +55,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/error/codes.rs", "the systems number their errors differently"),
     ("reseau/src/addr/unix.rs", "limits of a path, and std's address, which only Unix has"),
     ("reseau/src/blocking/unix.rs", "std's Unix sockets, to convert from and to"),
+    ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
 ];
 
 /// What asks for the system in a `cfg`.

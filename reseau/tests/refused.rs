@@ -1,6 +1,7 @@
 //! io_uring refused, as container profiles do it: fall back and say why, or, where it was asked
 //! for, one clear error. The refusal is real: a child process with a seccomp filter.
-#![cfg(all(target_os = "linux", feature = "async", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![cfg(all(target_os = "linux", feature = "async"))]
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use reseau::{Config, Kind, Loop};
 use seccompiler::{SeccompAction, SeccompFilter};
 use std::process::{Command, Output};
@@ -26,8 +27,7 @@ fn caged() -> bool {
         SeccompAction::Errno(1), // EPERM, as Docker's profile says it.
         std::env::consts::ARCH.try_into().expect("a known architecture"),
     );
-    let program: seccompiler::BpfProgram =
-        deny.expect("a filter").try_into().expect("a program");
+    let program: seccompiler::BpfProgram = deny.expect("a filter").try_into().expect("a program");
     seccompiler::apply_filter(&program).expect("the kernel takes the filter");
     true
 }

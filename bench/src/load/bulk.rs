@@ -42,8 +42,10 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, way: Way) -> io::Re
                 Err(error) => return Err(error),
             }
         }
-        match window.turn(Instant::now())? {
-            Turn::Stay => {}
+        if !window.due(Instant::now()) {
+            continue;
+        }
+        match window.turn()? {
             Turn::Opened => bytes = 0,
             Turn::Closed { seconds, usage } => {
                 return Ok(Sample {

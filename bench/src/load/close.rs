@@ -37,8 +37,10 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, slots: usize) -> io
             // Replacing closes: with a linger of zero, so no port is left in TIME_WAIT.
             places[place] = load.connect(place)?;
         }
-        match window.turn(now)? {
-            Turn::Stay => {}
+        if !window.due(now) {
+            continue;
+        }
+        match window.turn()? {
             Turn::Opened => load.latencies.clear(),
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;

@@ -16,31 +16,33 @@ pub(super) fn run(
 ) -> io::Result<Sample> {
     let mut load = Load::connect(addr, connections, size)?;
     window.restart();
-    for place in 0..load.connections.len() {
-        load.start(place)?;
-    }
+    load.start_all()?;
     loop {
         let n = load.poller.watch(window.span.awake, STALL)?;
         if n == 0 {
             return Err(stalled("no echo"));
         }
         // One look at the clock for a batch: the end of a message is when the load learns of it.
-        let mut now = Instant::now();
-        match window.turn(now)? {
-            Turn::Stay => {}
+        let now = Instant::now();
+        // At the end of a stretch all that is in flight comes home first: a thousand messages would
+        // else be paid for in one stretch and counted in another.
+        let ending = window.due(now);
+        for i in 0..n {
+            load.turn(load.poller.event(i), now, !ending)?;
+        }
+        if !ending || load.waiting > 0 {
+            continue;
+        }
+        match window.turn()? {
             Turn::Opened => {
                 load.latencies.clear();
-                now = Instant::now();
-                load.opened = now;
+                load.start_all()?;
             }
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;
                 let latencies = Some(load.latencies);
                 return Ok(Sample { amount, seconds, usage, latencies, distance: None });
             }
-        }
-        for i in 0..n {
-            load.turn(load.poller.event(i), now)?;
         }
     }
 }
@@ -51,8 +53,8 @@ struct Load {
     message: Vec<u8>,
     buffer: Vec<u8>,
     latencies: Histogram,
-    /// Messages that were in flight then have waited for the meter, and do not count.
-    opened: Instant,
+    /// How many messages are in flight.
+    waiting: usize,
 }
 
 struct Connection {
@@ -81,8 +83,12 @@ impl Load {
             message: (0..size).map(|i| (i * 37 + 11) as u8).collect(),
             buffer: vec![0; size + 1],
             latencies: Histogram::new(),
-            opened: since,
+            waiting: 0,
         })
+    }
+
+    fn start_all(&mut self) -> io::Result<()> {
+        (0..self.connections.len()).try_for_each(|place| self.start(place))
     }
 
     /// Sends the next message of a connection.
@@ -91,10 +97,11 @@ impl Load {
         connection.number += 1;
         (connection.sent, connection.received) = (0, 0);
         connection.since = Instant::now();
+        self.waiting += 1;
         self.send(place)
     }
 
-    fn turn(&mut self, event: Event, now: Instant) -> io::Result<()> {
+    fn turn(&mut self, event: Event, now: Instant, again: bool) -> io::Result<()> {
         let place = event.token as usize;
         if self.connections[place].sent < self.message.len() {
             self.send(place)?;
@@ -102,12 +109,13 @@ impl Load {
         if event.only_writable() {
             return Ok(());
         }
-        if self.receive(place)? {
+        if self.connections[place].received < self.message.len() && self.receive(place)? {
             let since = self.connections[place].since;
-            if since >= self.opened {
-                self.latencies.record(now.saturating_duration_since(since));
+            self.latencies.record(now.saturating_duration_since(since));
+            self.waiting -= 1;
+            if again {
+                self.start(place)?;
             }
-            self.start(place)?;
         }
         Ok(())
     }

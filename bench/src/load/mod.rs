@@ -77,11 +77,9 @@ struct Window<'a> {
     opened: Option<(Instant, Reading)>,
 }
 
-/// What a load loop learns when it looks at the window.
+/// What a load loop learns at the end of a stretch.
 enum Turn {
-    /// Go on.
-    Stay,
-    /// The warm-up is over: forget what was counted, ask for the time again.
+    /// The warm-up is over: forget what was counted.
     Opened,
     /// Stop: so many seconds were measured, and the server used this.
     Closed { seconds: f64, usage: Usage },
@@ -98,10 +96,13 @@ impl<'a> Window<'a> {
         self.turns_at = Instant::now() + self.span.warm;
     }
 
-    fn turn(&mut self, now: Instant) -> io::Result<Turn> {
-        if now < self.turns_at {
-            return Ok(Turn::Stay);
-        }
+    /// Whether a stretch is over.
+    fn due(&self, now: Instant) -> bool {
+        now >= self.turns_at
+    }
+
+    /// Ends a stretch that is over. What is in flight now is on nobody's bill, or on the wrong one.
+    fn turn(&mut self) -> io::Result<Turn> {
         let Some((since, first)) = &self.opened else {
             let first = Reading::first(self.server)?;
             let since = Instant::now();

@@ -69,6 +69,9 @@ impl Panel {
     }
 
     fn whisker(self, spread: Spread, max: f64, row: usize) -> String {
+        if spread.low == spread.high {
+            return String::new();
+        }
         let y = TOP + row as f64 * ROW + ROW / 2.0;
         let at = |value: f64| self.x + value / max * self.width;
         let (low, high) = (at(spread.low), at(spread.high));

@@ -211,7 +211,7 @@ circle.hollow { stroke-width:1.6 }
 table { border-collapse:collapse; font-size:13px; font-variant-numeric:tabular-nums }
 th, td { padding:4px 10px; text-align:right; border-bottom:1px solid var(--line); font-weight:400;
   white-space:nowrap }
-thead th { color:var(--soft); vertical-align:bottom } tbody th, .left { text-align:left }
+thead th { color:var(--soft); vertical-align:bottom } tbody th, th:first-child, .left { text-align:left }
 .ours th { font-weight:700; color:var(--reseau) }
 .glance td { background:color-mix(in srgb, var(--warm) var(--shade, 0%), transparent) }
 .glance td small { display:block; color:var(--soft); font-size:11px }

@@ -18,7 +18,7 @@ pub(super) fn text(findings: &Findings) -> String {
     }
     for budget in budgets {
         let mark = if budget.met { "ok  " } else { "MISS" };
-        text += &format!("  {mark} {:<44} {}\n", budget.what, budget.found);
+        text += &format!("  {mark} {:<50} {}\n", budget.what, budget.found);
     }
     text.push('\n');
     text
@@ -61,7 +61,10 @@ pub(super) fn heads(scenario: &Scenario) -> Vec<String> {
             [scenario.unit.cost().0, "min…max", "user", "system", "of it softirq"]
                 .map(str::to_owned),
         );
-        heads.extend(["user instr", "p50", "p99", "p99.9"].map(str::to_owned));
+        heads.push("user instr".to_owned());
+    }
+    if matches!(scenario.unit, Unit::Messages | Unit::Connections) {
+        heads.extend(["p50", "p99", "p99.9"].map(str::to_owned));
     }
     heads
 }
@@ -82,6 +85,9 @@ pub(super) fn cells(scenario: &Scenario, figures: &Figures) -> Vec<String> {
     cells.push(human(figures.softirq.median * per / 1e3));
     let instructions = figures.user_instructions.map(|count| human(count * per));
     cells.push(instructions.unwrap_or_else(|| "-".into()));
+    if scenario.unit == Unit::Bytes {
+        return cells;
+    }
     for q in [0.5, 0.99, 0.999] {
         let latency = figures.latency.as_ref().map(|latency| duration(latency.at(q).median));
         cells.push(latency.unwrap_or_else(|| "-".into()));

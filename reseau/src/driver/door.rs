@@ -1,8 +1,8 @@
 //! The door into a loop: what other threads leave, and whether its owner sleeps.
 //!
 //! One lock decides sleep: what was left and `closed` change under it, and `parked` is set under
-//! it, so a post is never missed by a loop that goes to sleep. `tests/loom.rs` compiles this very file with loom's
-//! locks in the place of `crate::sync` and tries every interleaving.
+//! it, so a post is never missed by a loop that goes to sleep. `tests/loom.rs` compiles this very
+//! file with loom's locks in the place of `crate::sync` and tries every interleaving.
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// Where other threads leave things for a loop. The loop alone takes, parks and closes.

@@ -56,11 +56,14 @@ pub(crate) enum Direct {
     Asleep,
 }
 
+/// A home, and the driver that this thread turns for it.
+type Seated = Option<(Arc<Home>, Rc<RefCell<Driver>>)>;
+
 thread_local! {
     /// The home that this thread is running, as an address to compare with.
     static HERE: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
     /// The same, to use.
-    static SEAT: RefCell<Option<(Arc<Home>, Rc<RefCell<Driver>>)>> = const { RefCell::new(None) };
+    static SEAT: RefCell<Seated> = const { RefCell::new(None) };
 }
 
 impl Home {
@@ -240,7 +243,7 @@ pub(crate) fn here() -> Option<Arc<Home>> {
 }
 
 /// Seats a loop on this thread while it lives.
-pub(crate) struct Seat(Option<(Arc<Home>, Rc<RefCell<Driver>>)>);
+pub(crate) struct Seat(Seated);
 
 impl Seat {
     pub(crate) fn take(home: Arc<Home>, driver: Rc<RefCell<Driver>>) -> Self {

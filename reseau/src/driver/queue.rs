@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 pub(crate) struct Queue<T> {
     first: Option<T>,
     /// Boxed, because most sockets go without it.
+    #[allow(clippy::box_collection)]
     rest: Option<Box<VecDeque<T>>>,
 }
 

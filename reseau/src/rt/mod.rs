@@ -38,10 +38,10 @@ use task::Tasks;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// A loop stays on its thread (it is not `Send`); its sockets may go anywhere. They need the loop to
-/// run, though: while nobody is inside [`block_on`](Self::block_on) they make no progress, and when
-/// the loop is dropped they answer with an error. Sockets that are to outlive a loop belong to the
-/// global one, to a [`Group`], or to another loop by way of `detach`.
+/// A loop stays on its thread (it is not `Send`); its sockets may go anywhere. They need the loop
+/// to run, though: while nobody is inside [`block_on`](Self::block_on) they make no progress, and
+/// when the loop is dropped they answer with an error. Sockets that are to outlive a loop belong to
+/// the global one, to a [`Group`], or to another loop by way of `detach`.
 pub struct Loop {
     tasks: Rc<Tasks>,
     home: Arc<Home>,
@@ -55,8 +55,8 @@ pub struct Loop {
 ///
 /// ```
 /// use reseau::{Config, Kind, Loop};
-/// let lp = Loop::with(&Config { kind: Some(Kind::Ready), window: 16 << 10, ..Config::default() })?;
-/// assert_eq!(lp.driver_report().kind, Kind::Ready);
+/// let lp = Loop::with(&Config { kind: Some(Kind::Ready), window: 16 << 10, ..Config::default()
+/// })?; assert_eq!(lp.driver_report().kind, Kind::Ready);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

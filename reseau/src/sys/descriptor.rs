@@ -77,6 +77,7 @@ macro_rules! owns_descriptor {
 
         #[allow(unsafe_code)]
         impl $($io)::+::$from_trait for $type {
+            // SAFETY: the trait's own contract, handed on.
             unsafe fn $from(raw: $raw) -> Self {
                 // SAFETY: the caller answers for it: `raw` is open, a socket, and his to give.
                 Self::from_socket(unsafe { $crate::sys::OsSocket::$from(raw) })

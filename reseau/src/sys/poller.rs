@@ -51,9 +51,11 @@ impl Poller {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        self.events.extend(self.raw.iter().map(|event| {
-            (event.key, Interest { recv: event.readable, send: event.writable })
-        }));
+        self.events.extend(
+            self.raw
+                .iter()
+                .map(|event| (event.key, Interest { recv: event.readable, send: event.writable })),
+        );
         Ok(())
     }
 

@@ -117,7 +117,10 @@ macro_rules! options {
             #[cfg($known)]
             { socket.$write(value) }
             #[cfg(not($known))]
-            { let _ = (socket, value); Err(super::unsupported(concat!("no ", stringify!($get), " here"))) }
+            {
+                let _ = (socket, value);
+                Err(super::unsupported(concat!("no ", stringify!($get), " here")))
+            }
         }
     )*};
 }

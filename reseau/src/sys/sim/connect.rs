@@ -62,6 +62,7 @@ impl Kernel {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn connected(&mut self, index: u64) -> io::Result<bool> {
         let socket = self.socket(index);
         match socket.role {

@@ -147,6 +147,7 @@ impl Port {
     ///
     /// The error is taken: after that, and on a socket that was never connected, it is
     /// `NotConnected`. The socket is stirred ([`World::stirred`]) when the answer changes.
+    #[cfg(test)]
     pub(crate) fn connected(&self) -> io::Result<bool> {
         self.world.kernel().connected(self.index)
     }
