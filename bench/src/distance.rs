@@ -1,8 +1,8 @@
 //! How far apart the two cores are: the round trip of a cache line between them.
 //!
 //! A virtual machine's cores are threads of its host, which moves them: together onto one chip, or
-//! apart. A message costs up to three times as much when they are apart (measured: 1.7 µs and 4.6 µs,
-//! at 110 ns and 300 ns), whatever the server does. So this is measured before every visit, and
+//! apart. A message costs up to three times as much when they are apart (measured: 1.7 µs and 4.6
+//! µs, at 110 ns and 300 ns), whatever the server does. So this is measured before every visit, and
 //! servers are compared within a round.
 
 use std::sync::Arc;

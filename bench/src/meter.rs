@@ -2,11 +2,12 @@
 //!
 //! The total is the process's own clock, and that of the kernel thread that does network work for
 //! the core when there is much of it (`ksoftirqd`): both in nanoseconds, exact. Without the second,
-//! a server would look cheap just when the kernel takes work off its hands. The split into user and system comes
-//! from one of two sources. `getrusage` is always there, but the kernel samples it at its tick: 250
-//! looks a second, blind to whatever runs in step with the tick. Cycle counters of the process are
-//! exact, but switching them with the threads costs time (30 µs each in some virtual machines), so
-//! they count in a visit of their own, and only what happens in user space is taken from there.
+//! a server would look cheap just when the kernel takes work off its hands. The split into user and
+//! system comes from one of two sources. `getrusage` is always there, but the kernel samples it at
+//! its tick: 250 looks a second, blind to whatever runs in step with the tick. Cycle counters of
+//! the process are exact, but switching them with the threads costs time (30 µs each in some
+//! virtual machines), so they count in a visit of their own, and only what happens in user space is
+//! taken from there.
 
 use std::fs;
 use std::io;

@@ -35,7 +35,7 @@ pub(super) fn page(report: &Report) -> String {
 fn overview(findings: &Findings) -> String {
     let mut text = String::from(
         "<section><h2>At a glance</h2><p>Server CPU for each operation (bytes for idle memory), \
-         medians; the number below is the multiple of the cheapest in the column, within rounds.</p>\
+         medians; below it, the multiple of the cheapest in the column, within rounds.</p>\
          <div class=\"scroll\"><table class=\"glance\"><thead><tr><th></th>",
     );
     for section in &findings.sections {
@@ -159,15 +159,16 @@ const INTRODUCTION: &str = "<p>Every server runs in a process of its own on one 
     <span class=\"swatch peer\"></span>peers \
     <span class=\"swatch raw\"></span>raw loops</p>\n";
 
-const METHOD: &str = "<p>Before it is measured, each server has to echo 2 MiB of noise, sent in \
-    odd pieces on two connections, byte for byte, and to answer a half-close with an end. The load is \
-    one thread on epoll. Its loop is closed: a connection sends its next message when the last one \
-    is back, so a slow server is asked less often, and latencies are those of an equal number of \
-    messages in flight, not of an equal rate. The end of a message is when the load learns of it. \
-    Where the server has the core for itself, throughput and CPU say the same thing twice; where \
-    the load is the slower side, only CPU compares. A virtual machine's host may move its cores, and a \
-    message costs up to three times as much when they are far apart: the distance is measured before \
-    every visit (in the JSON), and multiples are medians of those within a round.</p>\n";
+const METHOD: &str = "\
+    <p>Before it is measured, each server has to echo 2 MiB of noise, sent in odd pieces on two \
+    connections, byte for byte, and to answer a half-close with an end. The load is one thread \
+    on epoll. Its loop is closed: a connection sends its next message when the last one is back, \
+    so a slow server is asked less often, and latencies are those of an equal number of messages \
+    in flight, not of an equal rate. The end of a message is when the load learns of it. Where \
+    the server has the core for itself, throughput and CPU say the same thing twice; where the \
+    load is the slower side, only CPU compares. A virtual machine's host may move its cores, and \
+    a message costs up to three times as much when they are far apart: the distance is measured \
+    before every visit (in the JSON), and multiples are medians of those within a round.</p>\n";
 
 const STYLE: &str = "
 :root { --ink:#1a222c; --soft:#5c6875; --paper:#fff; --band:#f4f6f8; --line:#dde2e8;
@@ -211,7 +212,8 @@ circle.hollow { stroke-width:1.6 }
 table { border-collapse:collapse; font-size:13px; font-variant-numeric:tabular-nums }
 th, td { padding:4px 10px; text-align:right; border-bottom:1px solid var(--line); font-weight:400;
   white-space:nowrap }
-thead th { color:var(--soft); vertical-align:bottom } tbody th, th:first-child, .left { text-align:left }
+thead th { color:var(--soft); vertical-align:bottom }
+tbody th, th:first-child, .left { text-align:left }
 .ours th { font-weight:700; color:var(--reseau) }
 .glance td { background:color-mix(in srgb, var(--warm) var(--shade, 0%), transparent) }
 .glance td small { display:block; color:var(--soft); font-size:11px }

@@ -4,7 +4,7 @@ mod compio;
 mod epoll;
 mod monoio;
 mod multishot;
-// mod reseau;
+mod reseau;
 mod single_shot;
 mod smol;
 mod threads;
@@ -134,10 +134,10 @@ const fn raw(name: &'static str, about: &'static str, run: fn(Task) -> io::Resul
 
 /// Every server, in the order in which a round visits them.
 pub(crate) const ALL: &[Server] = &[
-    // reseau::URING,
-    // reseau::READY,
-    // reseau::TOKIO,
-    // reseau::BLOCKING,
+    reseau::URING,
+    reseau::READY,
+    reseau::TOKIO,
+    reseau::BLOCKING,
     peer("tokio-current", "tokio, current-thread runtime", "tokio", tokio::current),
     peer("tokio-multi", "tokio, multi-thread runtime", "tokio", tokio::multi),
     peer("smol", "async-io under smol's single-thread executor", "async-io", smol::run),

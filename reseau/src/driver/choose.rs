@@ -1,15 +1,12 @@
 //! Which kernel interface a loop runs on, and why: hosts forbid io_uring by sysctl, by seccomp and
 //! by memory limits, so the only test that counts is to submit the operations and look.
 use super::home::Direct;
-use super::{Backend, Driver, Home, Post, Socket, Who, chunk, connection, ready, sim};
-use crate::addr::{Addr, UnixAddr};
-use crate::clock;
+use super::{Backend, Driver, Home, ready, sim};
 use crate::error::{Error, Operation};
-use crate::pool::{Chunk, Pool};
+use crate::pool::Pool;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How a loop came to its driver, as data.
@@ -67,10 +64,9 @@ pub(crate) struct Limits {
     pub(crate) direct_sends: bool,
 }
 
-/// What a driver chosen now would be, without keeping it.
-#[must_use]
-pub fn probe() -> DriverReport {
-    let limits = Limits {
+impl Limits {
+    /// Enough to look at a driver.
+    pub(super) const SMALL: Self = Self {
         block_size: 4096,
         blocks_max: 8,
         window: 4096,
@@ -78,7 +74,12 @@ pub fn probe() -> DriverReport {
         seed: 0,
         direct_sends: false,
     };
-    match open(None, &limits) {
+}
+
+/// What a driver chosen now would be, without keeping it.
+#[must_use]
+pub fn probe() -> DriverReport {
+    match open(None, &Limits::SMALL) {
         Ok((_, home)) => home.report().clone(),
         Err(error) => DriverReport {
             kind: Kind::Ready,
@@ -200,103 +201,10 @@ fn rehearse() -> Result<(), String> {
     Err("this system has none".into())
 }
 
-/// Plays a small scene with a real ring: listen, connect, accept, send, receive, cancel.
 #[cfg(uring)]
 fn rehearse() -> Result<(), String> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    if !recent(&release) {
-        return Err(format!("kernel {} is older than 6.0", release.trim()));
-    }
-    let limits = Limits {
-        block_size: 4096,
-        blocks_max: 8,
-        window: 4096,
-        linger: Duration::ZERO,
-        seed: 0,
-        direct_sends: false,
-    };
-    let report = chosen_uring();
-    let (mut driver, home) = make(Kind::Uring, &limits, report).map_err(|error| why_not(&error))?;
-    let played = play(&mut driver, &home).map_err(|error| format!("a rehearsal failed: {error}"));
-    home.door().close();
-    driver.shutdown();
-    played
-}
-
-#[cfg(uring)]
-fn play(driver: &mut Driver, home: &Arc<Home>) -> io::Result<()> {
-    let fd = home.open(crate::sys::Domain::UNIX)?;
-    fd.bind(&Addr::Unix(UnixAddr::unnamed()))?; // Linux picks an abstract name.
-    fd.listen(1)?;
-    let at = fd.local_addr()?;
-    let listener = Socket::listener(fd, home.clone());
-    let client = Socket::stream(home.open(crate::sys::Domain::UNIX)?, home.clone());
-    client.start_connect(&at)?;
-    until(driver, home, |cx| client.poll_connected(cx))?;
-    let accepted = until(driver, home, |cx| listener.poll_recv(Who::Owner, cx, connection))?;
-    let Some((fd, _)) = accepted else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-    let server = Socket::stream(fd, home.clone());
-    let mut word = Some(Chunk::from(b"rehearsal"));
-    until(driver, home, |cx| client.poll_send(&mut word, cx))?;
-    let heard = until(driver, home, |cx| server.poll_recv(Who::Owner, cx, chunk))?;
-    if heard.as_deref() != Some(b"rehearsal") {
-        return Err(io::Error::other(format!("what was received is not what was sent: {heard:?}")));
-    }
-    // The server's receive is armed again, and only a cancel ends it.
-    let pending = server.poll_recv(Who::Owner, &mut Context::from_waker(Waker::noop()), chunk);
-    debug_assert!(pending.is_pending());
-    until(driver, home, |cx| server.poll_leave(cx))
-}
-
-/// Turns the driver by hand until something is ready.
-#[cfg(uring)]
-fn until<T>(
-    driver: &mut Driver,
-    home: &Arc<Home>,
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
-) -> io::Result<T> {
-    let (mut posts, mut after) = (Vec::new(), super::Aftermath::default());
-    let limit = clock::after(Duration::from_secs(2));
-    while clock::now() < limit {
-        if let Poll::Ready(answer) = poll(&mut Context::from_waker(Waker::noop())) {
-            return answer;
-        }
-        home.door().take(&mut posts);
-        for post in posts.drain(..) {
-            if let Post::Kick(socket) = post {
-                driver.answer(&socket);
-            }
-        }
-        driver.turn(Some(clock::after(Duration::from_millis(20))))?;
-        driver.take_aftermath(&mut after);
-        after.release();
-    }
-    Err(io::Error::new(io::ErrorKind::TimedOut, "an operation was not answered"))
-}
-
-/// Whether a kernel release such as `6.1.0-13-amd64` is 6.0 or later.
-#[cfg(any(uring, test))]
-fn recent(release: &str) -> bool {
-    let major = release.split('.').next().and_then(|major| major.trim().parse::<u32>().ok());
-    major.is_some_and(|major| major >= 6)
-}
-
-/// The likely cause of a ring that cannot be made.
-#[cfg(uring)]
-fn why_not(error: &io::Error) -> String {
-    let cause = match error.raw_os_error() {
-        Some(libc::EPERM) => match std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled") {
-            Ok(text) if text.trim() != "0" => {
-                "the sysctl kernel.io_uring_disabled forbids it".into()
-            }
-            _ => "it is forbidden, probably by a seccomp filter (a container's profile)".into(),
-        },
-        Some(libc::ENOSYS) => "the kernel has none, or a seccomp filter hides it".into(),
-        Some(libc::ENOMEM) => "not enough locked memory: raise `ulimit -l`".into(),
-        Some(libc::EMFILE) => "this process has no descriptors left: raise `ulimit -n`".into(),
-        _ => String::from("a ring cannot be made"),
-    };
-    format!("{cause} ({error})")
+    let make = |limits: &Limits| make(Kind::Uring, limits, chosen_uring());
+    super::rehearse::rehearse(make)
 }
 
 impl fmt::Display for Kind {
@@ -320,12 +228,6 @@ const NOTE_WORKS: &str = "works";
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kernels_from_6_on_are_recent() {
-        assert!(recent("6.0.0") && recent("6.18.44-fc") && recent("10.1"));
-        assert!(!recent("5.19.17-generic") && !recent("") && !recent("x.y"));
-    }
 
     #[test]
     fn the_report_says_what_and_why() {

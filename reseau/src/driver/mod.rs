@@ -16,6 +16,8 @@ mod home;
 mod lane;
 mod queue;
 mod ready;
+#[cfg(uring)]
+mod rehearse;
 mod sim;
 mod socket;
 mod table;
@@ -94,6 +96,7 @@ pub(crate) enum Side {
 /// Where a connect goes: for people, and for the kernel, which reads it while it connects.
 pub(crate) struct Destination {
     pub(crate) addr: Addr,
+    #[cfg_attr(not(uring), allow(dead_code))]
     pub(crate) raw: SockAddr,
 }
 
