@@ -45,9 +45,12 @@ fn options_and_pairs_are_where_the_table_says() {
     assert_eq!(reseau::UnixStream::pair().is_ok(), pair == "yes");
     let socket = reseau::TcpSocket::new_v4().expect("an IPv4 socket");
     let kind = |result: std::io::Result<()>| result.err().map(|error| error.kind());
+    let listener = reseau::blocking::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let addr = listener.local_addr().expect("its address");
+    let stream = reseau::blocking::TcpStream::connect(addr).expect("a stream");
     let claims = [
         (kind(socket.set_reuseport(true)), "`set_reuseport`"),
-        (kind(socket.set_quickack(true)), "`set_quickack`"),
+        (kind(stream.set_quickack(true)), "`set_quickack`"),
     ];
     for (here, what) in claims {
         let claim = claim(what).expect("the same system");
