@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ci/cross.sh STAGE...: verify reseau for other platforms, from Debian 12 on x86-64.
 #
-#   setup     install what the stages named beside it need (alone: what all of them need); root
+#   setup     install what the other stages named, or those in FOR, need (else: all); root
 #   windows   clippy for x86_64-pc-windows-gnu, then the tests under Wine
 #   check     clippy, warnings denied: Windows (MSVC), macOS, FreeBSD, NetBSD, illumos, Android
 #   macos     link every test for Apple silicon and Intel (they cannot run here)
@@ -17,6 +17,7 @@
 #              PACKAGES   cargo's package arguments      (-p reseau -p reseau-cli)
 #              FEAT       cargo's feature arguments      (none: the default features)
 #              TEST_ARGS  arguments of the test binaries (none)
+#              FOR        the stages that setup installs for, without running them
 #
 # Cross builds need std's source, and the toolchain of rustup does not always bring it. Debian's
 # rustc-web does, with everything vendored. So these stages compile with /usr/bin/rustc, and what
@@ -298,7 +299,7 @@ usage() {
 }
 
 [ $# -gt 0 ] || usage
-wanted=()
+read -ra wanted <<<"${FOR:-}"
 for stage in "$@"; do
     [[ " setup ${STAGES[*]} " == *" $stage "* ]] || usage
     [ "$stage" = setup ] || wanted+=("$stage")

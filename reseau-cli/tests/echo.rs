@@ -138,6 +138,17 @@ mod unix {
     }
 
     #[test]
+    fn a_wish_that_comes_as_several_signals_is_one_wish() {
+        for _ in 0..10 {
+            let mut server = Program::start(&["echo", "127.0.0.1:0"]);
+            server.listening();
+            server.signal(Signal::INT);
+            server.signal(Signal::TERM);
+            assert!(stop(server, Signal::HUP).starts_with("stopped"));
+        }
+    }
+
+    #[test]
     fn an_idle_client_does_not_hold_up_the_end() {
         let mut server = Program::start(&["echo", "127.0.0.1:0"]);
         let mut stream = connect(&server.listening());

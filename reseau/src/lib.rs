@@ -38,14 +38,12 @@
 //! # The map
 //!
 //! - [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`TcpSocket`]: async
-//!   sockets.
-//! Names, receivers and meaning are those of `tokio::net`; what is ours stands beside it. They are
-//! `Send` and can be awaited under any executor: inside a [`Loop`] they live there, elsewhere on a
-//!   background loop that starts by itself ([`Remote::global`]).
+//!   sockets. Names, receivers and meaning are those of `tokio::net`; what is ours stands beside
+//!   it. They are `Send` and can be awaited under any executor: inside a [`Loop`] they live there,
+//!   elsewhere on a background loop that starts by itself ([`Remote::global`]).
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
-//!   those
-//!   who want their own; [`block_on`] for `main`.
+//!   those who want their own; [`block_on`] for `main`.
 //! - [`sim`]: the same program in a deterministic world.
 //! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.
 //! - [`probe`] and [`DriverReport`]: which kernel interface runs here, and why.
@@ -92,3 +90,8 @@ pub use rt::{
     Config, Elapsed, Group, Interval, JoinError, Loop, Remote, Sleep, Task, block_on, interval,
     offload, sleep, sleep_until, spawn, spawn_local, timeout, timeout_at, yield_now,
 };
+
+/// The README's examples run too.
+#[cfg(all(doctest, feature = "async"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

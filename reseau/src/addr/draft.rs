@@ -156,7 +156,7 @@ impl Draft<'_> {
     }
 }
 
-/// A text that is not an [`Endpoint`], and what is wrong with it, and where.
+/// A text that is not an [`Endpoint`](super::Endpoint), and what is wrong with it, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointError {
     part: EndpointPart,
@@ -166,7 +166,7 @@ pub struct EndpointError {
     text: Box<str>,
 }
 
-/// A part of an [`Endpoint`]'s text.
+/// A part of an [`Endpoint`](super::Endpoint)'s text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointPart {

@@ -21,6 +21,8 @@ pub(crate) struct Ready {
     supply: Supply,
     /// Turns since the poller was asked last: early answers must not starve it.
     skipped: u32,
+    /// Sends made at once since the last turn: whoever sends and sends must let others in.
+    at_once: u32,
 }
 
 /// A socket and what runs on it.
@@ -46,6 +48,7 @@ impl Ready {
             early: Vec::new(),
             supply: Supply::new(pool),
             skipped: 0,
+            at_once: 0,
         })
     }
 
@@ -70,9 +73,9 @@ impl Ready {
         lane.started = false;
         lane.op = Some(op);
         // Sending mostly succeeds at once; receiving, in a server, mostly has to wait.
-        if id.side == Side::Send
-            && let Some(done) = slot.attempt(id, &mut self.supply)
-        {
+        let at_once = id.side == Side::Send && self.at_once < AT_ONCE_MAX;
+        self.at_once += u32::from(at_once);
+        if at_once && let Some(done) = slot.attempt(id, &mut self.supply) {
             return Some(done);
         }
         slot.watch(id.key, &self.poller).err().map(|error| slot.refuse(id, &error))
@@ -97,6 +100,7 @@ impl Ready {
         done: &mut Vec<Completion>,
     ) -> io::Result<()> {
         let busy = !self.early.is_empty();
+        self.at_once = 0;
         self.skipped += 1;
         if !busy || self.skipped > SKIPS_MAX {
             self.skipped = 0;
@@ -191,5 +195,7 @@ impl Slot {
 
 /// How many reads or accepts one event may produce before others get their turn.
 const BURST_MAX: usize = 4;
+/// How many sends may be made at once in one turn of the loop.
+const AT_ONCE_MAX: u32 = 256;
 /// How many turns may pass on early answers alone before the poller is asked again.
 const SKIPS_MAX: u32 = 8;

@@ -341,6 +341,11 @@ impl Driver {
         waited
     }
 
+    /// An operation that is over, to be dropped where nothing is borrowed.
+    pub(crate) fn take_spent(&mut self) -> Option<Op> {
+        self.after.ops.pop()
+    }
+
     /// Swaps what is to be released for an empty one. False: there is nothing.
     pub(crate) fn take_aftermath(&mut self, empty: &mut Aftermath) -> bool {
         let some = !self.after.is_empty();

@@ -3,8 +3,9 @@
 //! Each trait says in its own words what [`Handle`](super::handle::Handle) has: bytes are copied
 //! from what the lane received, or lent from it, and copied to what it sends. So no trait ever
 //! lends a caller's slice to the kernel.
-#![cfg_attr(not(any(feature = "futures-io", feature = "tokio")), allow(dead_code))]
+#![cfg_attr(not(any(feature = "futures-io", feature = "tokio")), allow(dead_code, unused_imports))]
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::handle::Handle;
@@ -47,7 +48,7 @@ macro_rules! reading {
         #[cfg(feature = "futures-io")]
         impl<$($generics)*> futures_io::AsyncRead for $type {
             fn poll_read(
-                mut self: std::pin::Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
@@ -56,7 +57,7 @@ macro_rules! reading {
             }
 
             fn poll_read_vectored(
-                mut self: std::pin::Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bufs: &mut [io::IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
@@ -67,13 +68,13 @@ macro_rules! reading {
         #[cfg(feature = "futures-io")]
         impl<$($generics)*> futures_io::AsyncBufRead for $type {
             fn poll_fill_buf(
-                self: std::pin::Pin<&mut Self>,
+                self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
             ) -> Poll<io::Result<&[u8]>> {
                 self.get_mut().lend(cx)
             }
 
-            fn consume(self: std::pin::Pin<&mut Self>, count: usize) {
+            fn consume(self: Pin<&mut Self>, count: usize) {
                 self.get_mut().take(count);
             }
         }
@@ -81,7 +82,7 @@ macro_rules! reading {
         #[cfg(feature = "tokio")]
         impl<$($generics)*> tokio::io::AsyncRead for $type {
             fn poll_read(
-                mut self: std::pin::Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &mut tokio::io::ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
@@ -94,13 +95,13 @@ macro_rules! reading {
         #[cfg(feature = "tokio")]
         impl<$($generics)*> tokio::io::AsyncBufRead for $type {
             fn poll_fill_buf(
-                self: std::pin::Pin<&mut Self>,
+                self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
             ) -> Poll<io::Result<&[u8]>> {
                 self.get_mut().lend(cx)
             }
 
-            fn consume(self: std::pin::Pin<&mut Self>, count: usize) {
+            fn consume(self: Pin<&mut Self>, count: usize) {
                 self.get_mut().take(count);
             }
         }
@@ -108,7 +109,7 @@ macro_rules! reading {
         #[cfg(feature = "hyper")]
         impl<$($generics)*> hyper::rt::Read for $type {
             fn poll_read(
-                mut self: std::pin::Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 mut buf: hyper::rt::ReadBufCursor<'_>,
             ) -> Poll<io::Result<()>> {
@@ -145,7 +146,7 @@ macro_rules! writing {
     ([$($generics:tt)*] $type:ty, $trait:path, $close:ident; $($more:tt)*) => {
         impl<$($generics)*> $trait for $type {
             fn poll_write(
-                self: std::pin::Pin<&mut Self>,
+                self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
@@ -153,7 +154,7 @@ macro_rules! writing {
             }
 
             fn poll_write_vectored(
-                self: std::pin::Pin<&mut Self>,
+                self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bufs: &[io::IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
@@ -161,12 +162,12 @@ macro_rules! writing {
             }
 
             /// Waits until the system has taken what was written.
-            fn poll_flush(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Writing::handle(&*self).socket().poll_flush(cx)
             }
 
             /// Says that nothing more will be written, behind all that was.
-            fn $close(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            fn $close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Writing::handle(&*self).socket().poll_finish(cx)
             }
 

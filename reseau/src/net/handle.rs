@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::{Interest, Ready};
 use crate::addr::Addr;
-use crate::driver::{Home, RecvLane, Side, Socket, Who, chunk};
+use crate::driver::{Home, Item, RecvLane, Side, Socket, State, Who, chunk};
 use crate::pool::Chunk;
 use crate::sys::{Fd, OsSocket};
 
@@ -128,7 +128,7 @@ impl Handle {
         let mut spent = Vec::new();
         let mut lane = self.socket.recv_lane();
         lane.consume(count, &mut spent);
-        let arm = lane.wants();
+        let arm = lane.state == State::Idle && lane.wants();
         drop(lane);
         if arm {
             self.home().kick(&self.socket, Side::Recv);
@@ -187,13 +187,18 @@ impl Handle {
 
     /// The first of `left` bytes, once all of them are there (or more cannot be waited for).
     fn poll_exact(&self, left: usize, cx: &mut Context<'_>) -> Poll<io::Result<Chunk>> {
+        let mut spent = Vec::new();
         let took = ready!(self.socket.poll_recv(Who::Owner, cx, |lane| {
             let queued = lane.queued();
-            if queued > 0 {
+            if queued >= left || (left > lane.window() && queued > 0) {
                 return part(lane, left).map(|part| Ok(part.bytes));
             }
             if let Some(end) = lane.ended() {
                 return Some(Err(end.map_or_else(|error| error, |()| cut_short())));
+            }
+            lane.need(left);
+            if lane.state == State::Starved && queued > 0 {
+                spill(lane, &mut spent);
             }
             None
         }))?;
@@ -336,6 +341,15 @@ fn part(lane: &mut RecvLane, most: usize) -> Option<Part> {
         bytes
     };
     Some(Part { bytes, more: !lane.is_empty() })
+}
+
+/// Copies what is queued out of the pool's blocks. Lanes that wait for whole messages while the
+/// pool is empty would otherwise hold the very blocks that all of them wait for.
+fn spill(lane: &mut RecvLane, spent: &mut Vec<Item>) {
+    let mut bytes = Vec::with_capacity(lane.queued());
+    lane.chunks().for_each(|chunk| bytes.extend_from_slice(chunk));
+    spent.extend(lane.drain());
+    lane.unpop(Item::Data(Chunk::from(bytes)));
 }
 
 /// Several places to copy to, filled in order.

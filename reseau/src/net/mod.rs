@@ -155,3 +155,6 @@ fn other_family() -> io::Error {
 /// The backlog of a listener that was not told another: what BSD's, Redis' and nginx' listeners
 /// take. Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
 const BACKLOG: u32 = 511;
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ fn listen_on(addr: &Addr, home: &Home) -> Result<Fd, (Operation, io::Error)> {
     let fd = home.open(sys::domain(addr)).map_err(failed(Operation::Open))?;
     // On Unix this lets a server come back while old connections linger; on Windows it would let
     // two servers share a port.
-    if super::unix::HERE && addr.inet().is_some() {
+    if sys::REUSE_ADDRESS && addr.inet().is_some() {
         fd.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
     }
     fd.bind(addr).map_err(failed(Operation::Bind))?;

@@ -116,13 +116,10 @@ impl Listener<Unix> {
 /// The address that a path stands for.
 pub(super) fn at(path: &Path) -> io::Result<UnixAddr> {
     match path.as_os_str().as_encoded_bytes() {
-        [0, name @ ..] if HERE => UnixAddr::from_abstract_name(name),
+        [0, name @ ..] => UnixAddr::from_abstract_name(name),
         _ => UnixAddr::from_pathname(path),
     }
 }
-
-/// Whether this is a Unix at all.
-pub(super) const HERE: bool = cfg!(unix);
 
 #[cfg(unix)]
 impl Stream<Unix> {

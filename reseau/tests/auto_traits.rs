@@ -1,0 +1,105 @@
+//! Pins which values may cross threads. Nothing here runs: it compiles or it does not.
+#![cfg(feature = "async")]
+
+use reseau::net::{
+    Detached, DetachedListener, Inet, Interest, Listener, OwnedReadHalf, OwnedWriteHalf, ReadHalf,
+    Ready, ReuniteError, Stream, TcpSocket, Unix, UnixSocket, WriteHalf, lookup_host,
+};
+use reseau::{
+    Addr, Chunk, Config, DriverReport, Endpoint, Group, Loop, Remote, TcpListener, TcpStream,
+    UnixAddr, UnixListener, UnixStream,
+};
+
+/// The values: each `Send`, `Sync` and `Unpin`.
+macro_rules! travel {
+    ($($type:ty),* $(,)?) => {
+        const _: fn() = || { $(everywhere::<$type>();)* };
+    };
+}
+
+travel! {
+    TcpStream, TcpListener, UnixStream, UnixListener, Stream<Inet>, Listener<Unix>,
+    ReadHalf<'static, Inet>, WriteHalf<'static, Inet>, OwnedReadHalf<Inet>, OwnedWriteHalf<Inet>,
+    ReadHalf<'static, Unix>, WriteHalf<'static, Unix>, OwnedReadHalf<Unix>, OwnedWriteHalf<Unix>,
+    TcpSocket, UnixSocket, Detached<Inet>, Detached<Unix>, DetachedListener<Inet>,
+    ReuniteError<Inet>, Interest, Ready, Remote, Group, Config, DriverReport, Chunk, Addr,
+    UnixAddr, Endpoint, reseau::Error,
+}
+
+/// The futures: each `Send`, so that it may be awaited in a task of any executor.
+#[allow(dead_code)]
+mod futures {
+    use super::*;
+
+    fn sockets(home: &Remote, name: &'static str, addr: std::net::SocketAddr) {
+        send(TcpStream::connect(name));
+        send(TcpStream::connect(addr));
+        send(TcpStream::connect((String::new(), 1)));
+        send(TcpStream::connect_on(home, name));
+        send(TcpListener::bind(name));
+        send(TcpListener::bind_on(home, addr));
+        send(lookup_host(name));
+        let Ok(socket) = TcpSocket::new_v4() else { return };
+        send(socket.connect(addr));
+        let Ok(socket) = UnixSocket::new_stream() else { return };
+        send(socket.connect(name));
+        send(UnixStream::connect(name));
+        send(UnixStream::connect_addr(&UnixAddr::unnamed()));
+    }
+
+    fn listener(listener: TcpListener, other: UnixListener, home: &Remote) {
+        send(listener.accept());
+        send(listener.accept_on(home));
+        send(listener.detach());
+        send(other.accept());
+    }
+
+    fn stream(mut stream: TcpStream, other: TcpStream, buf: &mut [u8]) {
+        send(stream.recv());
+        send(stream.read_exact(buf));
+        send(stream.peek(buf));
+        send(stream.readable());
+        send(stream.writable());
+        send(stream.ready(Interest::READABLE));
+        send(stream.send("text"));
+        send(stream.send(Vec::new()));
+        send(stream.flush());
+        send(stream.finish());
+        send(stream.close());
+        send(other.detach());
+    }
+
+    fn halves(mut read: OwnedReadHalf<Unix>, mut write: OwnedWriteHalf<Unix>, buf: &mut [u8]) {
+        send(read.recv());
+        send(read.read_exact(buf));
+        send(read.peek(buf));
+        send(read.readable());
+        send(read.ready(Interest::READABLE));
+        send(write.send("text"));
+        send(write.flush());
+        send(write.finish());
+        send(write.writable());
+    }
+
+    fn time(limit: std::time::Duration) {
+        send(reseau::sleep(limit));
+        send(reseau::timeout(limit, async {}));
+        send(reseau::offload(|| 1));
+        send(reseau::spawn(async {}));
+    }
+}
+
+/// A loop stays on its thread. With both of these in scope, `some` could mean either for a type
+/// that is `Send`, and the compiler would not choose.
+trait StaysHere<Marker> {
+    fn some() {}
+}
+impl<T: ?Sized> StaysHere<()> for T {}
+impl<T: ?Sized + Send> StaysHere<u8> for T {}
+const _: fn() = || {
+    let _ = <Loop as StaysHere<_>>::some;
+};
+
+fn everywhere<T: Send + Sync + Unpin>() {}
+
+fn send<T: Send>(_: T) {}
