@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
         let (server, _) = listener.accept().await?;
         client.send("one two three").await?;
         client.finish().await?;
-        server.readable().await?; // Something has come, and waits in the stream.
+        server.peek(&mut [0]).await?; // Something has come, and waits in the stream.
 
         let detached = server.detach().await?;
         let elsewhere = thread::spawn(move || {

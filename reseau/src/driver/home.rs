@@ -7,6 +7,7 @@ use super::alarm::Alarm;
 use super::door::{Door, Posted};
 use super::{Aftermath, Driver, DriverReport, Op, Side, Socket};
 use crate::clock;
+use crate::pool::Pool;
 use crate::sys::sim::World;
 use crate::sys::{Domain, Fd};
 use async_task::Runnable;
@@ -25,7 +26,7 @@ pub(crate) struct Home {
     /// `Some` when the loop's kernel is simulated.
     world: Option<World>,
     window: usize,
-    block_size: usize,
+    pool: Pool,
     direct: Direct,
     report: DriverReport,
 }
@@ -73,7 +74,7 @@ impl Home {
             unpark: driver.unparker(),
             world: driver.world(),
             window: driver.window(),
-            block_size: driver.block_size(),
+            pool: driver.pool(),
             direct,
             report,
         }
@@ -103,7 +104,12 @@ impl Home {
     }
 
     pub(crate) fn block_size(&self) -> usize {
-        self.block_size
+        self.pool.block_size()
+    }
+
+    /// The blocks that all receives of this loop share.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub(crate) fn report(&self) -> &DriverReport {

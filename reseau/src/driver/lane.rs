@@ -27,6 +27,12 @@ pub(crate) struct RecvLane {
     wanted: bool,
     /// Who waits, waits until so many bytes are queued.
     need: usize,
+    /// Nobody has found the lane empty since something came, or since the connection was
+    /// accepted: it may be called readable, as tokio does, until a read has found nothing.
+    hopeful: bool,
+    /// No operation has run yet, and an accepted connection may have brought bytes along: the
+    /// first read may ask the kernel itself.
+    fresh: bool,
     /// The last burst went over the window: single shots, until one finds the kernel drained.
     demoted: bool,
     /// How often it has paused, for want of descriptors, since it last had one.
@@ -53,6 +59,9 @@ pub(crate) struct SendLane {
     pauses: u8,
     /// Left by its user, and given a last deadline.
     pub(crate) lingering: bool,
+    /// Somebody was told that there is no room, and nothing has changed since: until then the
+    /// lane may be called writable, as tokio does.
+    pub(crate) blocked: bool,
 }
 
 /// What a receive lane is part of.
@@ -125,10 +134,34 @@ impl RecvLane {
             end: None,
             wanted: false,
             need: 1,
+            hopeful: false,
+            fresh: false,
             demoted: false,
             pauses: 0,
             shed: 0,
         }
+    }
+
+    /// Of a connection that was accepted: it may have brought bytes along.
+    pub(crate) fn accepted(mut self) -> Self {
+        (self.hopeful, self.fresh) = (true, true);
+        self
+    }
+
+    /// Somebody has found nothing. True, once: he may ask the kernel himself, and the lane is his
+    /// (`State::Direct`) until he has delivered what he got.
+    pub(crate) fn found_empty(&mut self) -> bool {
+        self.hopeful = false;
+        let ask = std::mem::take(&mut self.fresh) && self.state == State::Idle;
+        if ask {
+            self.state = State::Direct;
+        }
+        ask
+    }
+
+    /// Whether a read may find something.
+    pub(crate) fn hopeful(&self) -> bool {
+        self.hopeful || !self.is_empty()
     }
 
     /// Takes the next item off.
@@ -222,6 +255,7 @@ impl RecvLane {
         }
         self.state = State::Armed;
         self.wanted = false;
+        self.fresh = false;
         Some(self.op(shape))
     }
 
@@ -244,6 +278,7 @@ impl RecvLane {
         match event {
             Event::Data(chunk) => {
                 let full = chunk.len() >= shape.block;
+                self.hopeful = true;
                 self.push(Item::Data(chunk));
                 if last && self.demoted {
                     return self.follow_single_shot(full);
@@ -331,6 +366,7 @@ impl SendLane {
             finish: Finish::Open,
             pauses: 0,
             lingering: false,
+            blocked: false,
         }
     }
 
@@ -374,6 +410,16 @@ impl SendLane {
         most
     }
 
+    /// A chunk of the first bytes of `bufs`, up to the window: for a quiet lane.
+    pub(crate) fn collect(&self, bufs: &[io::IoSlice<'_>]) -> Chunk {
+        let len = bufs.iter().map(|buf| buf.len()).sum::<usize>().min(self.window);
+        let mut buffer = Buffer::with_capacity(len);
+        bufs.iter().for_each(|buf| {
+            buffer.extend(buf);
+        });
+        buffer.freeze()
+    }
+
     fn close_tail(&mut self) {
         if let Some(tail) = self.tail.take() {
             self.queue.push_back(tail.freeze());
@@ -403,6 +449,7 @@ impl SendLane {
     /// `spent`, to be dropped where no lock is held.
     pub(crate) fn deliver(&mut self, event: Event, op: Op, spent: &mut Vec<Op>) -> Next {
         self.state = State::Idle;
+        self.blocked = false;
         match (event, op) {
             (Event::Connected, op) => {
                 self.connecting = false;
@@ -487,6 +534,11 @@ impl SendLane {
 
     pub(crate) fn room(&self) -> bool {
         self.queued < self.window && !self.connecting
+    }
+
+    /// Whether a write may find room.
+    pub(crate) fn hopeful(&self) -> bool {
+        self.room() || !(self.blocked || self.connecting)
     }
 
     pub(crate) fn connecting(&self) -> bool {

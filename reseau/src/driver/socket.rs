@@ -5,10 +5,11 @@
 //! lane's lock no user code runs: wakers are cloned before, dropped and woken after; chunks and
 //! sockets are dropped after. Never two lanes at once, and no system call under either.
 use super::door::Mark;
-use super::lane::{End, Item, RecvLane, SendLane, Shape, State};
+use super::lane::{End, Item, Next, RecvLane, SendLane, Shape, State};
 use super::waiters::Who;
-use super::{Destination, Home, Op, Side};
+use super::{Destination, Event, Home, Op, Side};
 use crate::addr::Addr;
+use crate::error::Fault;
 use crate::pool::Chunk;
 use crate::sync::lock;
 use crate::sys::Fd;
@@ -37,14 +38,22 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn stream(fd: Fd, home: Arc<Home>) -> Arc<Self> {
-        Self::new(fd, home, false)
+        let lane = RecvLane::new(home.window());
+        Self::new(fd, home, false, lane)
+    }
+
+    /// A stream that a listener has handed out.
+    pub(crate) fn accepted(fd: Fd, home: Arc<Home>) -> Arc<Self> {
+        let lane = RecvLane::new(home.window()).accepted();
+        Self::new(fd, home, false, lane)
     }
 
     pub(crate) fn listener(fd: Fd, home: Arc<Home>) -> Arc<Self> {
-        Self::new(fd, home, true)
+        let lane = RecvLane::new(home.window());
+        Self::new(fd, home, true, lane)
     }
 
-    fn new(fd: Fd, home: Arc<Home>, accepts: bool) -> Arc<Self> {
+    fn new(fd: Fd, home: Arc<Home>, accepts: bool, recv: RecvLane) -> Arc<Self> {
         let window = home.window();
         Arc::new(Self {
             fd,
@@ -54,7 +63,7 @@ impl Socket {
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
             dry: AtomicBool::new(true),
-            recv: Mutex::new(RecvLane::new(window)),
+            recv: Mutex::new(recv),
             send: Mutex::new(SendLane::new(window)),
         })
     }
@@ -130,6 +139,11 @@ impl Socket {
                 drop(lane);
                 return self.answered(answer, arm, fresh);
             }
+            if lane.found_empty() {
+                drop(lane);
+                self.recv_directly();
+                continue;
+            }
             let known = lane.waiters.has(&who, cx);
             if known || fresh.is_some() {
                 let stale = match fresh.take() {
@@ -155,7 +169,14 @@ impl Socket {
         mut take: impl FnMut(&mut RecvLane) -> Option<T>,
     ) -> io::Result<Option<T>> {
         let mut lane = self.recv_lane();
-        let answer = look(&mut lane, &mut take).unwrap_or_else(|| {
+        let mut found = look(&mut lane, &mut take);
+        if found.is_none() && lane.found_empty() {
+            drop(lane);
+            self.recv_directly();
+            lane = self.recv_lane();
+            found = look(&mut lane, &mut take);
+        }
+        let answer = found.unwrap_or_else(|| {
             lane.want();
             Err(io::ErrorKind::WouldBlock.into())
         });
@@ -165,6 +186,34 @@ impl Socket {
             self.home.kick(self, Side::Recv);
         }
         answer
+    }
+
+    /// The lane is ours (`State::Direct`) and nothing of it is in the kernel: what the kernel has
+    /// is asked for here and now, once.
+    fn recv_directly(self: &Arc<Self>) {
+        let event =
+            self.home.pool().take().and_then(|mut block| match self.fd.recv(block.space()) {
+                Ok(0) => Some(Event::Eof),
+                Ok(count) => Some(Event::Data(block.into_chunk(count))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+                Err(error) => Some(Event::Failed(Fault::from(&error))),
+            });
+        let mut woken = Vec::new();
+        let mut lane = self.recv_lane();
+        lane.state = State::Idle;
+        if let Some(event) = event {
+            let next = lane.deliver(event, true, self.shape());
+            debug_assert!(matches!(next, Next::Nothing | Next::Rearm), "nothing was under way");
+            lane.state = State::Idle;
+            self.fed();
+            lane.waiters.take(&mut woken);
+        }
+        let arm = lane.wants();
+        drop(lane);
+        woken.into_iter().for_each(wake);
+        if arm || self.ending() {
+            self.home.kick(self, Side::Recv);
+        }
     }
 
     fn answered<T>(
@@ -220,7 +269,7 @@ impl Socket {
 
     /// Ready when there is room, or when sending would say what went wrong.
     pub(crate) fn poll_writable(&self, who: Who<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.poll_send_lane(who, cx, |lane| (lane.room() || !lane.open()).then_some(())) {
+        match self.poll_send_lane(who, cx, |lane| (lane.hopeful() || !lane.open()).then_some(())) {
             Poll::Ready(_) => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
         }
@@ -233,23 +282,22 @@ impl Socket {
         chunk: &mut Option<Chunk>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let here = self.home.is_here();
-        let direct = !here && self.home.prefers_direct();
+        let how = self.how();
         let polled = self.poll_send_lane(Who::Owner, cx, |lane| {
             if !lane.open() {
                 return Some(Err(finished()));
             }
             lane.room().then(|| {
-                if direct && lane.quiet() {
+                if how == How::Directly && lane.quiet() {
                     lane.state = State::Direct;
-                    return Ok(Accepted::Direct);
+                    return Ok(Accepted::Direct(chunk.take().expect("a chunk to send")));
                 }
                 lane.push(chunk.take().expect("a chunk to send"));
-                Ok(if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) })
+                Ok(Accepted::queued(lane, how))
             })
         });
         polled.map(|answer| {
-            self.accepted(answer??, chunk);
+            self.go_on(answer??);
             Ok(())
         })
     }
@@ -261,30 +309,40 @@ impl Socket {
         bufs: &[io::IoSlice<'_>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let here = self.home.is_here();
-        let polled = self.poll_send_lane(who, cx, |lane| gather(lane, bufs, here));
+        let how = self.how();
+        let polled = self.poll_send_lane(who, cx, |lane| gather(lane, bufs, how));
         polled.map(|answer| {
             let (count, accepted) = answer??;
-            self.accepted(accepted, &mut None);
+            self.go_on(accepted);
             Ok(count)
         })
     }
 
     pub(crate) fn try_write(self: &Arc<Self>, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let here = self.home.is_here();
-        let asked = ask(&mut self.send_lane(), &mut |lane| gather(lane, bufs, here));
+        let how = self.how();
+        let asked = ask(&mut self.send_lane(), &mut |lane| gather(lane, bufs, how));
         let Some(answer) = asked else { return Err(io::ErrorKind::WouldBlock.into()) };
         let (count, accepted) = answer??;
-        self.accepted(accepted, &mut None);
+        self.go_on(accepted);
         Ok(count)
     }
 
-    fn accepted(self: &Arc<Self>, accepted: Accepted, chunk: &mut Option<Chunk>) {
+    fn how(self: &Arc<Self>) -> How {
+        if self.home.is_here() {
+            How::Here
+        } else if self.home.prefers_direct() {
+            How::Directly
+        } else {
+            How::FromAfar
+        }
+    }
+
+    fn go_on(self: &Arc<Self>, accepted: Accepted) {
         match accepted {
             Accepted::Here(None) | Accepted::Queued { idle: false } => {}
             Accepted::Here(Some(op)) => self.home.submit(self, Side::Send, op),
             Accepted::Queued { idle: true } => self.home.kick(self, Side::Send),
-            Accepted::Direct => self.send_directly(chunk.take().expect("a chunk to send")),
+            Accepted::Direct(chunk) => self.send_directly(chunk),
         }
     }
 
@@ -452,12 +510,26 @@ enum Accepted {
         idle: bool,
     },
     /// Not queued: the lane is reserved for one `send` of the caller.
-    Direct,
+    Direct(Chunk),
+}
+
+/// How what was accepted gets on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// We are on the home's own thread.
+    Here,
+    /// By a kick.
+    FromAfar,
+    /// By a `send` of our own, if nothing is before it.
+    Directly,
 }
 
 impl Accepted {
-    fn queued(lane: &SendLane) -> Self {
-        Self::Queued { idle: lane.state == State::Idle }
+    fn queued(lane: &mut SendLane, how: How) -> Self {
+        match how {
+            How::Here => Self::Here(lane.next()),
+            _ => Self::Queued { idle: lane.state == State::Idle },
+        }
     }
 }
 
@@ -494,15 +566,24 @@ fn ask<T>(
 fn gather(
     lane: &mut SendLane,
     bufs: &[io::IoSlice<'_>],
-    here: bool,
+    how: How,
 ) -> Option<io::Result<(usize, Accepted)>> {
     if !lane.open() {
         return Some(Err(finished()));
     }
-    if !lane.room() && bufs.iter().any(|buf| !buf.is_empty()) {
+    if bufs.iter().all(|buf| buf.is_empty()) {
+        return Some(Ok((0, Accepted::Queued { idle: false })));
+    }
+    if !lane.room() {
+        lane.blocked = true;
         return None;
     }
     let mut count = 0;
+    if how == How::Directly && lane.quiet() {
+        let chunk = lane.collect(bufs);
+        lane.state = State::Direct;
+        return Some(Ok((chunk.len(), Accepted::Direct(chunk))));
+    }
     for buf in bufs {
         let taken = lane.append(buf);
         count += taken;
@@ -510,8 +591,7 @@ fn gather(
             break;
         }
     }
-    let accepted = if here { Accepted::Here(lane.next()) } else { Accepted::queued(lane) };
-    Some(Ok((count, accepted)))
+    Some(Ok((count, Accepted::queued(lane, how))))
 }
 
 /// Takes the next chunk of a stream.

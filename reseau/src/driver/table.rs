@@ -451,8 +451,8 @@ impl Driver {
         self.window
     }
 
-    pub(super) fn block_size(&self) -> usize {
-        self.pool.block_size()
+    pub(super) fn pool(&self) -> Pool {
+        self.pool.clone()
     }
 }
 

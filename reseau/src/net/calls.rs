@@ -20,7 +20,7 @@ macro_rules! reading {
 
             /// Fills `buf`, and says its length.
             ///
-            /// Up to the window (64 KiB unless told otherwise) it is all or nothing: bytes are
+            /// Up to the window (128 KiB unless told otherwise) it is all or nothing: bytes are
             /// taken when enough of them have come, so that dropping the future loses none. A
             /// longer `buf` is filled as bytes come, but for its last window.
             ///
@@ -57,7 +57,11 @@ macro_rules! reading {
                 Poll::Ready(Ok(count))
             }
 
-            /// Waits until there is something to read: bytes, the end, or an error.
+            /// Waits until there may be something to read: bytes, the end, or an error.
+            ///
+            /// As in tokio, a connection that was just accepted is assumed readable, and stays
+            /// readable until a read has found nothing. To wait for bytes that are really there,
+            /// [`peek`](Self::peek).
             ///
             /// # Errors
             /// None: what is wrong, reading says.

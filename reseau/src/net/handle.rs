@@ -25,6 +25,11 @@ impl Handle {
         Self { socket: Socket::stream(fd, home.clone()), closes: true }
     }
 
+    /// A stream that a listener has handed out.
+    pub(super) fn accepted(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { socket: Socket::accepted(fd, home.clone()), closes: true }
+    }
+
     pub(super) fn listener(fd: Fd, home: &Arc<Home>) -> Self {
         Self { socket: Socket::listener(fd, home.clone()), closes: true }
     }
@@ -164,7 +169,7 @@ impl Handle {
 
     /// Ready when there is something to take, or the end. What went wrong, reading will say.
     pub(super) fn poll_readable(&self, who: Who<'_>, cx: &mut Context<'_>) -> Poll<()> {
-        let there = |lane: &mut RecvLane| (!lane.is_empty()).then_some(());
+        let there = |lane: &mut RecvLane| lane.hopeful().then_some(());
         self.socket.poll_recv(who, cx, there).map(drop)
     }
 

@@ -29,7 +29,7 @@
 //!
 //! What differs from tokio:
 //! - A write is done when the socket's loop has taken the bytes, and never waits for the network
-//!   below its window (64 KiB unless told otherwise). `flush` waits until the system has taken
+//!   below its window (128 KiB unless told otherwise). `flush` waits until the system has taken
 //!   them, and dropping the stream still sends them.
 //! - Bytes are received ahead of the caller, up to the window. So `try_io` and `async_io`, which
 //!   would read past them, are not there; `into_std` says so if there are any, and

@@ -229,6 +229,8 @@ options! {
     nodelay, set_nodelay: bool => nodelay, set_nodelay;
     /// The type-of-service field of IPv4 packets.
     tos_v4, set_tos_v4: u32 => tos, set_tos;
+    /// The traffic class of IPv6 packets.
+    tclass_v6, set_tclass_v6: u32 => tclass, set_tclass;
 }
 
 impl TcpSocket {

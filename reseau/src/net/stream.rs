@@ -93,7 +93,7 @@ impl<F: Family> Stream<F> {
     /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
     /// let (server, _) = listener.accept().await?;
     /// client.send("hello").await?;
-    /// server.readable().await?;
+    /// server.peek(&mut [0]).await?;
     ///
     /// let detached = server.detach().await?;
     /// let elsewhere = std::thread::spawn(move || {

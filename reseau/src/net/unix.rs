@@ -81,6 +81,14 @@ impl Stream<Unix> {
         let (one, other) = home.pair()?;
         Ok((Self::adopt(one, &home), Self::adopt(other, &home)))
     }
+
+    /// Who is at the other end, by the word of the system.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system does not tell (Windows), and for simulated streams.
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        self.handle().fd().peer_credentials().map(UCred)
+    }
 }
 
 impl Listener<Unix> {
@@ -110,6 +118,30 @@ impl Listener<Unix> {
     pub fn bind_on(home: &Remote, addr: &UnixAddr) -> io::Result<Self> {
         let fd = open::listen([addr.clone()], None, home.home())?;
         Ok(Self::adopt(fd, home.home()))
+    }
+}
+
+/// Who is at the other end of a [`UnixStream`], as of when it connected (or listened).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UCred(sys::Credentials);
+
+impl UCred {
+    /// The user.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.0.uid
+    }
+
+    /// The group.
+    #[must_use]
+    pub const fn gid(&self) -> u32 {
+        self.0.gid
+    }
+
+    /// The process, where the system tells: Linux, Android, macOS, illumos.
+    #[must_use]
+    pub const fn pid(&self) -> Option<i32> {
+        self.0.pid
     }
 }
 

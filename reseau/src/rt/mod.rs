@@ -315,9 +315,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             kind: None,
-            block_size: 16 << 10,
-            blocks_max: 4096,
-            window: 64 << 10,
+            block_size: 32 << 10,
+            blocks_max: 2048,
+            window: 128 << 10,
             linger: Duration::from_secs(10),
             direct_sends: true,
             seed: 0,

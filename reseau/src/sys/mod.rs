@@ -13,7 +13,7 @@
 //! - `accept(listener)`: the next connection, made like `stream`, whatever the listener's mode;
 //! - `is_connecting(error)`: a non-blocking `connect` is under way;
 //! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
-//! - `reuse_port`, `tos`, `quickack` and their `set_` twins: options that some systems lack;
+//! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems lack;
 //! - `waiting(domain)`, `waiting_pair()`: sockets for the blocking door, which wait;
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
@@ -34,6 +34,8 @@ use std::time::Duration;
 pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
 
 pub(crate) mod blocking;
+#[cfg(feature = "async")]
+mod credentials;
 mod descriptor;
 #[cfg(feature = "async")]
 pub(crate) mod poller;
@@ -46,6 +48,8 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
+#[cfg(feature = "async")]
+pub(crate) use credentials::Credentials;
 pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 
@@ -204,6 +208,7 @@ options! {
         OsSocket::send_buffer_size, OsSocket::set_send_buffer_size;
     only_v6, set_only_v6: bool => OsSocket::only_v6, OsSocket::set_only_v6;
     tos, set_tos: u32 => system::tos, system::set_tos;
+    tclass, set_tclass: u32 => system::tclass, system::set_tclass;
     quickack, set_quickack: bool => system::quickack, system::set_quickack;
 }
 

@@ -132,6 +132,13 @@ options! {
     tos, set_tos: u32,
         not(any(target_os = "fuchsia", target_os = "solaris", target_os = "haiku"))
         => tos_v4, set_tos_v4;
+    tclass, set_tclass: u32,
+        any(
+            target_os = "linux", target_os = "android", target_os = "macos",
+            target_os = "freebsd", target_os = "dragonfly", target_os = "netbsd",
+            target_os = "openbsd", target_os = "illumos", target_os = "cygwin",
+        )
+        => tclass_v6, set_tclass_v6;
     quickack, set_quickack: bool,
         any(target_os = "linux", target_os = "android", target_os = "fuchsia")
         => tcp_quickack, set_tcp_quickack;

@@ -85,6 +85,14 @@ pub(crate) fn set_tos(socket: &OsSocket, value: u32) -> io::Result<()> {
     socket.set_tos_v4(value)
 }
 
+pub(crate) fn tclass(_socket: &OsSocket) -> io::Result<u32> {
+    Err(unsupported("no tclass here"))
+}
+
+pub(crate) fn set_tclass(_socket: &OsSocket, _value: u32) -> io::Result<()> {
+    Err(unsupported("no tclass here"))
+}
+
 pub(crate) fn quickack(_socket: &OsSocket) -> io::Result<bool> {
     Err(unsupported("no quickack here"))
 }

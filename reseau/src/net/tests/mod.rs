@@ -86,7 +86,7 @@ async fn gets(stream: &mut TcpStream, wanted: &[u8]) -> io::Result<()> {
 
 /// Waits until so many bytes are queued.
 async fn holds(stream: &TcpStream, bytes: usize) -> io::Result<()> {
-    stream.readable().await?;
+    stream.peek(&mut [0]).await?;
     while stream.queued() < bytes {
         a_while().await;
     }

@@ -54,7 +54,7 @@ fn streams_go_to_std_and_come_from_there() {
     for_real(|| async {
         let (mut client, server) = pair().await?;
         // Asked for before, so the loop has the socket.
-        assert!(once(server.readable()).await.is_none());
+        assert!(once(server.peek(&mut [0])).await.is_none());
         a_while().await;
         let mut server = server.into_std()?;
         server.set_nonblocking(false)?;
@@ -68,7 +68,7 @@ fn streams_go_to_std_and_come_from_there() {
         assert_eq!(client.read_exact(&mut [0; 8]).await?, 8);
         // With bytes received ahead it is refused.
         server.send("ahead").await?;
-        client.readable().await?;
+        client.peek(&mut [0]).await?;
         let refused = client.into_std().unwrap_err();
         assert!(Error::of(&refused).unwrap().hint().is_some_and(|hint| hint.contains("detach")));
         Ok(())
@@ -123,7 +123,7 @@ fn any_loop_may_be_home() {
         let mut client = TcpStream::connect_on(two, listener.local_addr()?).await?;
         let (server, _) = listener.accept_on(two).await?;
         client.send("afar").await?;
-        server.readable().await?;
+        server.peek(&mut [0]).await?;
         let mut server = server.detach().await?.attach_on(one)?;
         gets(&mut server, b"afar").await?;
         // Foreign and at home, `into_std` waits for the loop to let go.

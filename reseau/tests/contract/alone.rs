@@ -1,0 +1,65 @@
+//! Tests that need a process to themselves: they run in a child, which is this very program.
+//!
+//! On Windows, descriptors are not counted, so that there is no need.
+use crate::watchdog::say;
+use reseau::Kind;
+use std::process::{Command, Output};
+
+/// True in the child. In the parent, runs the child and judges it. `descriptors`: its limit.
+///
+/// `name` is the test's, `test` that of the test's file.
+pub(crate) fn is_child(kind: Kind, test: &str, descriptors: Option<u32>) -> bool {
+    if cfg!(windows) || std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut command = match descriptors {
+        None => Command::new(&program),
+        Some(limit) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(&program);
+            shell
+        }
+    };
+    let (file, test) = test.rsplit_once("::").expect("a path");
+    let (_, file) = file.split_once("::").expect("a module of this program");
+    let output = command
+        .args(["--exact", "--nocapture", "--test-threads=1"])
+        .arg(format!("{file}::{kind}::{test}"))
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    judge(&output);
+    false
+}
+
+fn judge(output: &Output) {
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "the child failed: {}\n{out}\n{err}", output.status);
+    assert!(out.contains("1 passed"), "the child ran no test:\n{out}\n{err}");
+    for line in err.lines().filter(|line| line.starts_with("skipped")) {
+        say(line);
+    }
+}
+
+const CHILD: &str = "RESEAU_TEST_CHILD";
+
+/// How many descriptors this process has, where that can be known.
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Begins a test that is to be alone in its process.
+macro_rules! alone {
+    ($kind:expr, $test:ident $(, descriptors: $limit:expr)?) => {{
+        #[allow(unused_mut, unused_assignments)]
+        let mut limit = None;
+        $(limit = Some($limit);)?
+        let name = concat!(module_path!(), "::", stringify!($test));
+        if !$crate::alone::is_child($kind, name, limit) {
+            return;
+        }
+    }};
+}
+pub(crate) use alone;

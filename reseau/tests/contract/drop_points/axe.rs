@@ -1,0 +1,104 @@
+//! What drops futures.
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// Counts the points at which futures wait, and drops some of them there.
+pub(super) struct Axe {
+    when: When,
+    habit: Habit,
+    points: Cell<usize>,
+    falls: Cell<usize>,
+}
+
+enum When {
+    Never,
+    At(usize),
+    Every(usize),
+}
+
+/// What happens between the drop and the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// Nothing: the same task asks again, in the same poll.
+    AtOnce,
+    /// What the dropped future waited for has happened meanwhile.
+    AfterAPause,
+    /// Another task had polled it last, and so has left its waker behind.
+    AfterAnotherTask,
+}
+
+impl Axe {
+    pub(super) fn never() -> Self {
+        Self::new(When::Never, Habit::AtOnce)
+    }
+
+    pub(super) fn at(number: usize, habit: Habit) -> Self {
+        Self::new(When::At(number), habit)
+    }
+
+    pub(super) fn every(count: usize, habit: Habit) -> Self {
+        Self::new(When::Every(count), habit)
+    }
+
+    fn new(when: When, habit: Habit) -> Self {
+        Self { when, habit, points: Cell::new(0), falls: Cell::new(0) }
+    }
+
+    pub(super) fn points(&self) -> usize {
+        self.points.get()
+    }
+
+    pub(super) fn falls(&self) -> usize {
+        self.falls.get()
+    }
+
+    /// Makes a call until it is done, whatever is dropped on the way.
+    pub(super) async fn over<T>(&self, mut call: impl AsyncFnMut() -> T) -> T {
+        loop {
+            if let Some(value) = self.once(call()).await {
+                return value;
+            }
+            self.rest().await;
+        }
+    }
+
+    /// Awaits a future, unless it is dropped on the way.
+    pub(super) async fn once<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if !self.strikes() => Poll::Pending,
+            Poll::Pending if self.habit == Habit::AfterAnotherTask => {
+                let mut noop = Context::from_waker(Waker::noop());
+                match future.as_mut().poll(&mut noop) {
+                    Poll::Ready(value) => Poll::Ready(Some(value)),
+                    Poll::Pending => Poll::Ready(None),
+                }
+            }
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    pub(super) async fn rest(&self) {
+        if self.habit == Habit::AfterAPause {
+            reseau::sleep(Duration::from_micros(700)).await;
+        }
+    }
+
+    /// Another point is reached: whether the axe falls.
+    fn strikes(&self) -> bool {
+        let point = self.points.replace(self.points.get() + 1);
+        let falls = match self.when {
+            When::Never => false,
+            When::At(number) => point == number,
+            // Not every one: the call that follows must be left to wait.
+            When::Every(count) => point % (count + 1) == count,
+        };
+        self.falls.set(self.falls.get() + usize::from(falls));
+        falls
+    }
+}

@@ -1,0 +1,82 @@
+//! Promise 2: every future of every socket is dropped at every point at which it waits.
+//!
+//! A script of all calls runs again and again; in run `n` the `n`-th time that any of its futures
+//! is left pending, that future is dropped, and the call made anew (or given up, where the call
+//! takes the socket along). Whatever is dropped, the bytes, the connections and the descriptors are
+//! exactly those of a run in which nothing is.
+mod axe;
+mod script;
+
+use crate::alone::{alone, descriptors};
+use crate::everywhere;
+use crate::stage::config;
+use axe::{Axe, Habit};
+use reseau::{Config, Kind, Loop};
+
+everywhere!(
+    each_point_once,
+    each_point_and_then_a_pause,
+    each_point_of_another_task,
+    every_few_points,
+);
+
+/// Runs the script with one axe; says how many points there were, and how often it fell.
+fn play(config: &Config, axe: Axe) -> Axe {
+    let lp = Loop::with(config).unwrap();
+    let axe = std::rc::Rc::new(axe);
+    lp.block_on(script::play(axe.clone(), config.kind == Some(Kind::Sim)));
+    drop(lp);
+    std::rc::Rc::into_inner(axe).expect("everybody is done")
+}
+
+fn tight(kind: Kind, seed: u64) -> Config {
+    // Small, so that everything waits.
+    Config { block_size: 1024, blocks_max: 64, window: 8 << 10, seed, ..config(kind) }
+}
+
+fn each_point(kind: Kind, habit: Habit) {
+    let seeds = if kind == Kind::Sim { 3 } else { 1 };
+    for seed in 0..seeds {
+        let config = tight(kind, seed);
+        let whole = play(&config, Axe::never());
+        assert!(whole.points() > 30, "the script waits {} times only", whole.points());
+        let before = descriptors();
+        let mut number = 0;
+        loop {
+            let axe = play(&config, Axe::at(number, habit));
+            assert_eq!(descriptors(), before, "after point {number}");
+            // On a real kernel no two runs are alike; past the last point nothing falls.
+            if axe.falls() == 0 && number >= whole.points() {
+                break;
+            }
+            number += 1;
+        }
+        assert!(number >= whole.points());
+    }
+}
+
+fn each_point_once(kind: Kind) {
+    alone!(kind, each_point_once);
+    each_point(kind, Habit::AtOnce);
+}
+
+fn each_point_and_then_a_pause(kind: Kind) {
+    alone!(kind, each_point_and_then_a_pause);
+    each_point(kind, Habit::AfterAPause);
+}
+
+fn each_point_of_another_task(kind: Kind) {
+    alone!(kind, each_point_of_another_task);
+    each_point(kind, Habit::AfterAnotherTask);
+}
+
+fn every_few_points(kind: Kind) {
+    let seeds = if kind == Kind::Sim { 200 } else { 12 };
+    let mut falls = 0;
+    for seed in 0..seeds {
+        let habit = [Habit::AtOnce, Habit::AfterAPause, Habit::AfterAnotherTask][seed % 3];
+        let axe = Axe::every(1 + seed % 5, habit);
+        falls += play(&tight(kind, seed as u64), axe).falls();
+    }
+    assert!(falls > seeds * 10, "the axe fell {falls} times");
+}

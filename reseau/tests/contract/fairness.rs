@@ -1,0 +1,150 @@
+//! Those who send much do not keep others waiting, and those who are rude do not matter.
+use crate::stage::{listen, pair_at, pattern, run, settle, take};
+use crate::{everywhere, on_kernels};
+use reseau::{Kind, TcpStream, spawn, yield_now};
+use std::cell::Cell;
+use std::rc::Rc;
+
+everywhere!(floods_do_not_starve_others, senders_share, accepts_do_not_starve_streams,);
+
+mod real {
+    use super::*;
+    // In a simulated world, whoever does not wait takes no time, and so lets none pass.
+    on_kernels!(
+        busy_tasks_do_not_starve_sockets,
+        a_peer_that_keeps_up_does_not_let_a_sender_hog_the_loop,
+    );
+}
+
+/// Four peers send as fast as they can to readers that keep up; a fifth plays ping-pong.
+fn floods_do_not_starve_others(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let received = Rc::new(Cell::new(0usize));
+        for _ in 0..4 {
+            let (mut client, mut server) = pair_at(&listener, addr).await;
+            spawn(async move { while client.send(pattern(40_000)).await.is_ok() {} }).detach();
+            let received = received.clone();
+            reseau::spawn_local(async move {
+                while let Ok(Some(chunk)) = server.recv().await {
+                    received.set(received.get() + chunk.len());
+                }
+            })
+            .detach();
+        }
+        settle().await;
+        let (mut client, mut server) = pair_at(&listener, addr).await;
+        for round in 0..100 {
+            let before = received.get();
+            client.send(pattern(200)).await.unwrap();
+            assert!(take(&mut server, 200).await == pattern(200));
+            let meanwhile = received.get() - before;
+            assert!(meanwhile < 16 << 20, "round {round}: {meanwhile} bytes of others came first");
+        }
+        assert!(received.get() > 100 << 10, "the floods went on");
+    });
+}
+
+fn busy_tasks_do_not_starve_sockets(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let stop = Rc::new(Cell::new(false));
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let stop = stop.clone();
+                reseau::spawn_local(async move {
+                    while !stop.get() {
+                        yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let (mut client, mut server) = pair_at(&listener, addr).await;
+        for _ in 0..20 {
+            client.send("ping").await.unwrap();
+            assert_eq!(take(&mut server, 4).await, b"ping");
+        }
+        reseau::sleep(std::time::Duration::from_millis(2)).await;
+        stop.set(true);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+/// There is always room, so the sender never has to wait; and yet the loop is not its own.
+fn a_peer_that_keeps_up_does_not_let_a_sender_hog_the_loop(kind: Kind) {
+    let std_listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = std_listener.local_addr().unwrap();
+    let reader = std::thread::spawn(move || {
+        let (mut peer, _) = std_listener.accept().unwrap();
+        let (mut buf, mut count) = (vec![0; 1 << 20], 0u64);
+        while let Ok(more @ 1..) = std::io::Read::read(&mut peer, &mut buf) {
+            count += more as u64;
+        }
+        count
+    });
+    run(kind, async {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let (_read, mut write) = stream.into_split();
+        let sent = Rc::new(Cell::new(0u64));
+        let count = sent.clone();
+        let hog = reseau::spawn_local(async move {
+            while count.get() < 4 << 30 {
+                write.send(vec![7; 512]).await.unwrap();
+                count.set(count.get() + 512);
+            }
+        });
+        for _ in 0..20 {
+            let before = sent.get();
+            yield_now().await;
+            let meanwhile = sent.get() - before;
+            assert!(meanwhile <= 4 << 20, "{meanwhile} bytes were sent in one turn");
+        }
+        hog.abort();
+    });
+    assert!(reader.join().unwrap() > 0);
+}
+
+/// Several streams with full lanes: all of them move.
+fn senders_share(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let moved: Vec<_> = (0..4).map(|_| Rc::new(Cell::new(0usize))).collect();
+        for count in &moved {
+            let (mut client, mut server) = pair_at(&listener, addr).await;
+            spawn(async move { while client.send(pattern(30_000)).await.is_ok() {} }).detach();
+            let count = count.clone();
+            reseau::spawn_local(async move {
+                while let Ok(Some(chunk)) = server.recv().await {
+                    count.set(count.get() + chunk.len());
+                }
+            })
+            .detach();
+        }
+        while moved.iter().any(|count| count.get() < 1 << 18) {
+            let most = moved.iter().map(|count| count.get()).max().unwrap();
+            assert!(most < 1 << 30, "{moved:?}: one has it all");
+            reseau::sleep(std::time::Duration::from_micros(200)).await;
+        }
+    });
+}
+
+/// A storm of connections, and a conversation in the middle of it.
+fn accepts_do_not_starve_streams(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let (mut client, mut server) = pair_at(&listener, addr).await;
+        let server_task = spawn(async move { while listener.accept().await.is_ok() {} });
+        let storms: Vec<_> = (0..4)
+            .map(|_| spawn(async move { while TcpStream::connect(addr).await.is_ok() {} }))
+            .collect();
+        for _ in 0..100 {
+            client.send("ping").await.unwrap();
+            assert_eq!(take(&mut server, 4).await, b"ping");
+        }
+        storms.into_iter().for_each(reseau::Task::abort);
+        server_task.abort();
+        settle().await;
+    });
+}

@@ -1,0 +1,64 @@
+//! One contract, every backend: each body runs unchanged on io_uring, on readiness, and in the
+//! simulator. Bodies that need a real peer or a real process run on the first two.
+//!
+//! Where io_uring cannot be used those tests are skipped, and say so; `RESEAU_REQUIRE=uring` makes
+//! that a failure.
+#![allow(clippy::disallowed_methods)] // Tests may look at the clock.
+
+mod alone;
+mod bounds;
+mod deadlines;
+mod drop_points;
+mod dropping;
+mod echo;
+mod ending;
+#[cfg(unix)]
+mod exhaustion;
+mod fairness;
+mod futures;
+mod halves;
+mod moving;
+mod names;
+mod peers;
+mod refusal;
+mod simulated;
+mod stage;
+mod teardown;
+#[path = "../watchdog/mod.rs"]
+mod watchdog;
+
+/// The tests of a file, on each backend.
+macro_rules! everywhere {
+    ($($(#[$when:meta])? $name:ident),* $(,)?) => {
+        $crate::on_backends! { uring: Uring, ready: Ready, sim: Sim; $($(#[$when])? $name),* }
+    };
+}
+
+/// The tests of a file that need a real kernel.
+macro_rules! on_kernels {
+    ($($(#[$when:meta])? $name:ident),* $(,)?) => {
+        $crate::on_backends! { uring: Uring, ready: Ready; $($(#[$when])? $name),* }
+    };
+}
+
+macro_rules! on_backends {
+    (
+        $backend:ident: $kind:ident $(, $more:ident: $kinds:ident)*;
+        $($(#[$when:meta])? $name:ident),*
+    ) => {
+        mod $backend {
+            $(
+                $(#[$when])?
+                #[test]
+                fn $name() {
+                    let name = concat!(module_path!(), "::", stringify!($name));
+                    $crate::stage::on(reseau::Kind::$kind, name, super::$name);
+                }
+            )*
+        }
+        $crate::on_backends! { $($more: $kinds),*; $($(#[$when])? $name),* }
+    };
+    (; $($(#[$when:meta])? $name:ident),*) => {};
+}
+
+use {everywhere, on_backends, on_kernels};

@@ -1,0 +1,127 @@
+//! Where the tests play: a loop of the wanted kind, small bounds, and two ends of a connection.
+use crate::watchdog::{say, watched};
+use reseau::{Config, Family, Kind, Loop, Stream, TcpListener, TcpStream};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Runs a test's body on one backend, or says why it cannot.
+pub(crate) fn on(kind: Kind, name: &'static str, body: fn(Kind)) {
+    if let Some(why) = missing(kind) {
+        return say(&format!("skipped: {name}: {why}"));
+    }
+    watched(name, move || body(kind));
+}
+
+/// Why a backend cannot be used here.
+pub(crate) fn missing(kind: Kind) -> Option<String> {
+    let error = Loop::with(&config(kind)).err()?;
+    let required = std::env::var("RESEAU_REQUIRE").is_ok_and(|list| list.contains("uring"));
+    assert!(kind == Kind::Uring && !required, "{kind} must work here: {error}");
+    Some(error.to_string())
+}
+
+/// Bounds so small that tests run into them.
+pub(crate) fn config(kind: Kind) -> Config {
+    Config {
+        kind: Some(kind),
+        block_size: BLOCK,
+        blocks_max: 256,
+        window: WINDOW,
+        seed: 7,
+        ..Config::default()
+    }
+}
+
+pub(crate) fn run<T>(kind: Kind, body: impl Future<Output = T>) -> T {
+    Loop::with(&config(kind)).unwrap().block_on(body)
+}
+
+pub(crate) fn any() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(any()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
+/// Both ends of a TCP connection on this loop: client, server.
+pub(crate) async fn pair() -> (TcpStream, TcpStream) {
+    let (listener, addr) = listen().await;
+    pair_at(&listener, addr).await
+}
+
+pub(crate) async fn pair_at(listener: &TcpListener, addr: SocketAddr) -> (TcpStream, TcpStream) {
+    let client = TcpStream::connect(addr).await.unwrap();
+    let (server, peer) = listener.accept().await.unwrap();
+    assert_eq!(peer, client.local_addr().unwrap());
+    (client, server)
+}
+
+/// Polls a future once and drops it, as `select!` or a timeout would.
+pub(crate) async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        Poll::Ready(match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// Lets the kernel and the loop catch up with each other.
+pub(crate) async fn settle() {
+    for _ in 0..4 {
+        reseau::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Receives exactly `count` bytes.
+pub(crate) async fn take<F: Family>(stream: &mut Stream<F>, count: usize) -> Vec<u8> {
+    let mut got = Vec::with_capacity(count);
+    while got.len() < count {
+        got.extend_from_slice(&stream.recv().await.unwrap().expect("not the end yet"));
+    }
+    assert_eq!(got.len(), count, "more came than was sent");
+    got
+}
+
+/// Receives until the end.
+pub(crate) async fn drain<F: Family>(stream: &mut Stream<F>) -> Vec<u8> {
+    let mut got = Vec::new();
+    while let Some(chunk) = stream.recv().await.unwrap() {
+        got.extend_from_slice(&chunk);
+    }
+    got
+}
+
+/// Bytes of which no two neighbourhoods within a prime number of them are alike.
+pub(crate) fn pattern(count: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        bytes.extend_from_slice(&PERIOD[..PERIOD.len().min(count - bytes.len())]);
+    }
+    bytes
+}
+
+pub(crate) fn byte_at(at: usize) -> u8 {
+    PERIOD[at % PERIOD.len()]
+}
+
+static PERIOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    (0..65_537usize).map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ (at >> 8) as u8).collect()
+});
+
+/// How much a test moves: less where every byte is simulated.
+pub(crate) fn scaled(kind: Kind, real: usize) -> usize {
+    if kind == Kind::Sim { real / 16 } else { real }
+}
+
+pub(crate) const BLOCK: usize = 4096;
+pub(crate) const WINDOW: usize = 64 << 10;

@@ -1,0 +1,340 @@
+//! Loops, sockets and futures end in any order, in the middle of anything.
+#![allow(clippy::async_yields_async)] // Futures are among the things that are dropped here.
+use crate::stage::{config, drain, listen, pair, pair_at, pattern, poll_once, run, settle};
+use crate::{everywhere, on_kernels};
+use reseau::{Config, Kind, Loop, Remote, TcpListener, TcpStream, spawn};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+everywhere!(
+    loop_dropped_in_flight,
+    queued_sends_arrive_after_their_loop,
+    any_order_of_drops,
+    sockets_of_a_gone_loop_say_so,
+    what_was_received_outlives_the_loop,
+    tasks_go_with_their_loop,
+    panics_of_tasks_stay_theirs,
+    aborted_tasks_close_their_sockets,
+    sockets_survive_between_runs,
+);
+
+mod real {
+    use super::*;
+    on_kernels!(peers_write_into_a_dying_loop, waiters_elsewhere_hear_of_the_end);
+}
+
+fn loop_dropped_in_flight(kind: Kind) {
+    for round in 0..50 {
+        let lp = Loop::with(&Config { seed: round, ..config(kind) }).unwrap();
+        lp.block_on(async {
+            let (listener, addr) = listen().await;
+            for _ in 0..8 {
+                let (mut client, mut server) = pair_at(&listener, addr).await;
+                spawn(async move { while let Ok(Some(_)) = server.recv().await {} }).detach();
+                spawn(async move { while client.send(pattern(50_000)).await.is_ok() {} }).detach();
+            }
+            spawn(async move { while listener.accept().await.is_ok() {} }).detach();
+            spawn(async move { drop(TcpStream::connect(addr).await) }).detach();
+            for _ in 0..round % 7 {
+                reseau::yield_now().await;
+            }
+        });
+        drop(lp);
+    }
+}
+
+/// As above, with peers that go on writing into buffers that the kernel must not have any more.
+fn peers_write_into_a_dying_loop(kind: Kind) {
+    for _ in 0..50 {
+        let lp = Loop::with(&config(kind)).unwrap();
+        let peers = lp.block_on(async {
+            let (listener, addr) = listen().await;
+            let mut peers = Vec::new();
+            for _ in 0..8 {
+                peers.push(std::net::TcpStream::connect(addr).unwrap());
+                let (mut stream, _) = listener.accept().await.unwrap();
+                spawn(async move { while let Ok(Some(_)) = stream.recv().await {} }).detach();
+            }
+            spawn(async move { while listener.accept().await.is_ok() {} }).detach();
+            reseau::yield_now().await;
+            peers
+        });
+        let writer = std::thread::spawn(move || {
+            for mut peer in peers {
+                let _ = std::io::Write::write_all(&mut peer, &[9; 100_000]);
+            }
+        });
+        drop(lp);
+        // Memory that the kernel should have let go of is used for something else.
+        let canary = vec![0x55u8; 4 << 20];
+        writer.join().unwrap();
+        assert!(canary.iter().all(|byte| *byte == 0x55));
+    }
+}
+
+/// The linger holds for the end of a loop too.
+fn queued_sends_arrive_after_their_loop(kind: Kind) {
+    if kind == Kind::Sim {
+        return in_the_same_world(kind);
+    }
+    let std_listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = std_listener.local_addr().unwrap();
+    let reader = std::thread::spawn(move || {
+        (0..3).map(|_| read_slowly(std_listener.accept().unwrap().0)).collect::<Vec<_>>()
+    });
+    let lp = Loop::with(&config(kind)).unwrap();
+    lp.block_on(async {
+        for way in 0..3 {
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            stream.send(pattern(6 << 20)).await.unwrap();
+            match way {
+                0 => drop(stream),
+                1 => drop(stream.into_split()),
+                _ => spawn(async move {
+                    let _ = stream.recv().await; // Ends with the loop.
+                })
+                .detach(),
+            }
+        }
+    });
+    drop(lp);
+    for got in reader.join().unwrap() {
+        assert!(got == pattern(6 << 20), "{} bytes arrived", got.len());
+    }
+}
+
+fn read_slowly(mut peer: std::net::TcpStream) -> Vec<u8> {
+    let mut got = Vec::new();
+    std::thread::sleep(Duration::from_millis(30));
+    std::io::Read::read_to_end(&mut peer, &mut got).unwrap();
+    got
+}
+
+/// Both ends are on the loop that ends; the receiver looks at what has come before it went.
+fn in_the_same_world(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let mut server = lp.block_on(async {
+        let (mut client, mut server) = pair().await;
+        assert!(poll_once(server.recv()).await.is_none());
+        client.send(pattern(1000)).await.unwrap();
+        server
+    });
+    drop(lp);
+    let mut got = Vec::new();
+    while let Some(Ok(Some(chunk))) = now(server.recv()) {
+        got.extend_from_slice(&chunk);
+    }
+    assert!(pattern(1000).starts_with(&got));
+}
+
+/// What a future says at its first poll, on no loop.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// Something that ends by being dropped.
+type Piece = Option<Box<dyn FnOnce()>>;
+
+fn pieces(lp: Loop) -> Vec<Piece> {
+    async fn waiting(mut stream: TcpStream) {
+        let _ = stream.recv().await;
+    }
+    async fn sending(mut stream: TcpStream) {
+        while stream.send(pattern(100_000)).await.is_ok() {}
+    }
+    async fn accepting(listener: TcpListener) {
+        let _ = listener.accept().await;
+    }
+    let begun = |mut future: Pin<Box<dyn Future<Output = ()>>>| async move {
+        assert!(poll_once(&mut future).await.is_none());
+        future
+    };
+    let (plain, futures) = lp.block_on(async {
+        let (listener, addr) = listen().await;
+        let (one, two) = pair_at(&listener, addr).await;
+        let (three, mut four) = pair_at(&listener, addr).await;
+        four.send("unread").await.unwrap();
+        let futures = [
+            begun(Box::pin(waiting(one))).await,
+            begun(Box::pin(sending(two))).await,
+            begun(Box::pin(accepting(listener))).await,
+        ];
+        ((three, four), futures)
+    });
+    let [waiting, sending, accepting] = futures;
+    let piece = |drop: Box<dyn FnOnce()>| Some(drop);
+    vec![
+        piece(Box::new(move || drop(lp))),
+        piece(Box::new(move || drop(plain))),
+        piece(Box::new(move || drop(waiting))),
+        piece(Box::new(move || drop(sending))),
+        piece(Box::new(move || drop(accepting))),
+    ]
+}
+
+fn any_order_of_drops(kind: Kind) {
+    let linger = Duration::from_millis(1);
+    let mut orders = 0;
+    permute(&mut vec![], 5, &mut |order| {
+        let lp = Loop::with(&Config { linger, ..config(kind) }).unwrap();
+        let mut pieces = pieces(lp);
+        for index in order {
+            pieces[*index].take().expect("each once")();
+        }
+        orders += 1;
+    });
+    assert_eq!(orders, 120);
+}
+
+fn permute(order: &mut Vec<usize>, count: usize, each: &mut dyn FnMut(&[usize])) {
+    if order.len() == count {
+        return each(order);
+    }
+    for index in 0..count {
+        if !order.contains(&index) {
+            order.push(index);
+            permute(order, count, each);
+            order.pop();
+        }
+    }
+}
+
+fn sockets_of_a_gone_loop_say_so(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let (listener, mut client, mut server, addr) = lp.block_on(async {
+        let (listener, addr) = listen().await;
+        let (mut client, mut server) = pair_at(&listener, addr).await;
+        assert!(poll_once(listener.accept()).await.is_none());
+        assert!(poll_once(server.recv()).await.is_none());
+        client.send("x").await.unwrap();
+        assert_eq!(&*server.recv().await.unwrap().unwrap(), b"x");
+        (listener, client, server, addr)
+    });
+    let remote = lp.remote();
+    drop(lp);
+    assert!(remote.spawn(|| async {}).is_err());
+    for _ in 0..2 {
+        assert!(now(listener.accept()).expect("an answer").is_err());
+        assert!(now(server.recv()).expect("an answer").is_err());
+        assert!(now(server.peek(&mut [0])).expect("an answer").is_err());
+        assert!(now(server.send("x")).is_some_and(|sent| sent.is_err()));
+        assert!(now(client.flush()).is_some());
+        assert!(now(TcpStream::connect_on(&remote, addr)).expect("an answer").is_err());
+    }
+}
+
+fn what_was_received_outlives_the_loop(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let mut server = lp.block_on(async {
+        let (mut client, server) = pair().await;
+        client.send(pattern(3000)).await.unwrap();
+        while server.queued() < 3000 {
+            server.readable().await.unwrap();
+            reseau::sleep(Duration::from_micros(200)).await;
+        }
+        server
+    });
+    drop(lp);
+    let mut got = Vec::new();
+    let error = loop {
+        match now(server.recv()).expect("an answer") {
+            Ok(chunk) => got.extend_from_slice(&chunk.expect("not an orderly end")),
+            Err(error) => break error,
+        }
+    };
+    assert!(got == pattern(3000), "first what was received");
+    assert!(error.to_string().contains("loop"), "{error}");
+}
+
+fn tasks_go_with_their_loop(kind: Kind) {
+    struct Told(std::rc::Rc<std::cell::Cell<usize>>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            // What a task's end spawns is not started, and hurts nobody.
+            drop(reseau::spawn_local(async {}));
+        }
+    }
+    let count = std::rc::Rc::new(std::cell::Cell::new(0));
+    let lp = Loop::with(&config(kind)).unwrap();
+    let task = lp.block_on(async {
+        let waiting = (0..3).map(|_| {
+            let told = Told(count.clone());
+            reseau::spawn_local(async move {
+                let _told = told;
+                reseau::sleep(Duration::from_secs(3600)).await;
+            })
+        });
+        let mut tasks: Vec<_> = waiting.collect();
+        reseau::yield_now().await;
+        tasks.pop().unwrap()
+    });
+    drop(lp);
+    assert_eq!(count.get(), 3);
+    assert!(now(task).expect("it is over").unwrap_err().is_cancelled());
+}
+
+fn panics_of_tasks_stay_theirs(kind: Kind) {
+    run(kind, async {
+        let (client, mut server) = pair().await;
+        let task = spawn(async move {
+            let _client = client;
+            reseau::yield_now().await;
+            panic!("on purpose");
+        });
+        let error = task.await.unwrap_err();
+        assert!(error.is_panic());
+        assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "on purpose");
+        assert!(server.recv().await.unwrap().is_none(), "its socket was closed");
+    });
+}
+
+fn aborted_tasks_close_their_sockets(kind: Kind) {
+    run(kind, async {
+        let (mut client, mut server) = pair().await;
+        let task = spawn(async move {
+            client.send(pattern(100_000)).await.unwrap();
+            let _ = client.recv().await;
+        });
+        settle().await;
+        task.abort();
+        assert!(drain(&mut server).await == pattern(100_000));
+    });
+}
+
+/// A loop that is not run stands still; its sockets go on when it is run again.
+fn sockets_survive_between_runs(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let (mut client, mut server) = lp.block_on(pair());
+    for round in 0..20u8 {
+        client = lp.block_on(async move {
+            client.send(vec![round; 5000]).await.unwrap();
+            client
+        });
+        server = lp.block_on(async move {
+            let got = crate::stage::take(&mut server, 5000).await;
+            assert_eq!(got, [round; 5000]);
+            server
+        });
+    }
+    drop(client); // Outside of any run.
+    lp.block_on(async { assert!(server.recv().await.unwrap().is_none()) });
+}
+
+fn waiters_elsewhere_hear_of_the_end(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let (mut client, server) = lp.block_on(pair());
+    let remote: Remote = lp.remote();
+    let waiter = std::thread::spawn(move || futures_lite::future::block_on(client.recv()));
+    lp.block_on(settle());
+    drop(lp);
+    let error = waiter.join().unwrap().unwrap_err();
+    assert!(error.to_string().contains("loop"), "{error}");
+    drop((server, remote));
+}
