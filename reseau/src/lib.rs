@@ -80,8 +80,8 @@ pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
 #[cfg(feature = "async")]
 pub use net::{
-    Family, Inet, Listener, Stream, TcpListener, TcpSocket, TcpStream, Unix, UnixListener,
-    UnixStream,
+    Detached, Family, Inet, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
+    ToSocketAddrs, Unix, UnixListener, UnixSocket, UnixStream,
 };
 #[cfg(feature = "async")]
 pub use pool::Chunk;

@@ -190,6 +190,11 @@ impl Home {
         }
     }
 
+    /// Whether a foreign thread may send at all.
+    pub(crate) fn allows_direct(&self) -> bool {
+        self.direct != Direct::Never
+    }
+
     /// Whether this thread is running this home's loop.
     pub(crate) fn is_here(self: &Arc<Self>) -> bool {
         HERE.try_with(Cell::get).is_ok_and(|here| here == Arc::as_ptr(self))

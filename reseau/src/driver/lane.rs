@@ -550,6 +550,7 @@ impl SendLane {
         self.queued == 0
     }
 
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }

@@ -319,7 +319,11 @@ impl Socket {
     }
 
     pub(crate) fn try_write(self: &Arc<Self>, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let how = self.how();
+        // Who does not wait is to hear what the kernel says, so he asks it himself if he can.
+        let how = match self.how() {
+            How::FromAfar if self.home.allows_direct() => How::Directly,
+            how => how,
+        };
         let asked = ask(&mut self.send_lane(), &mut |lane| gather(lane, bufs, how));
         let Some(answer) = asked else { return Err(io::ErrorKind::WouldBlock.into()) };
         let (count, accepted) = answer??;

@@ -169,7 +169,12 @@ impl Handle {
 
     /// Ready when there is something to take, or the end. What went wrong, reading will say.
     pub(super) fn poll_readable(&self, who: Who<'_>, cx: &mut Context<'_>) -> Poll<()> {
-        let there = |lane: &mut RecvLane| lane.hopeful().then_some(());
+        let there = |lane: &mut RecvLane| {
+            if lane.is_empty() {
+                lane.want(); // So that hope becomes knowledge, though nobody reads.
+            }
+            lane.hopeful().then_some(())
+        };
         self.socket.poll_recv(who, cx, there).map(drop)
     }
 

@@ -231,6 +231,8 @@ options! {
     tos_v4, set_tos_v4: u32 => tos, set_tos;
     /// The traffic class of IPv6 packets.
     tclass_v6, set_tclass_v6: u32 => tclass, set_tclass;
+    /// Whether an IPv6 socket takes IPv6 alone; systems differ in what they do when not told.
+    only_v6, set_only_v6: bool => only_v6, set_only_v6;
 }
 
 impl TcpSocket {

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The tasks of one loop.
@@ -30,7 +30,7 @@ pub(super) struct Tasks {
 pub struct Task<T>(Option<FallibleTask<Outcome<T>>>);
 
 /// Why a task has no result.
-pub struct JoinError(Option<Box<dyn Any + Send>>);
+pub struct JoinError(Option<Mutex<Box<dyn Any + Send>>>);
 
 type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 
@@ -230,7 +230,8 @@ impl<T> Future for Task<T> {
         let Some(task) = &mut self.0 else { return Poll::Ready(Err(JoinError(None))) };
         Pin::new(task).poll(cx).map(|outcome| match outcome {
             Some(Ok(value)) => Ok(value),
-            Some(Err(panic)) => Err(JoinError(Some(panic))),
+            // (Behind a lock that nobody takes: a payload is `Send` only, an error had better be `Sync`.)
+            Some(Err(panic)) => Err(JoinError(Some(Mutex::new(panic)))),
             None => Err(JoinError(None)),
         })
     }
@@ -256,13 +257,14 @@ impl JoinError {
     /// When it did not.
     #[must_use]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
-        self.0.expect("the task was cancelled; it did not panic")
+        let payload = self.0.expect("the task was cancelled; it did not panic");
+        payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes on panicking here, if the task panicked.
     pub fn resume(self) {
-        if let Some(panic) = self.0 {
-            resume_unwind(panic);
+        if self.is_panic() {
+            resume_unwind(self.into_panic());
         }
     }
 }
@@ -281,7 +283,6 @@ impl fmt::Display for JoinError {
 
 impl std::error::Error for JoinError {}
 
-// A panic's payload is `Send` but not `Sync`; nothing here lends it out.
 impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task").field("finished", &self.is_finished()).finish()

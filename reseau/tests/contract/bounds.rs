@@ -22,9 +22,9 @@ everywhere!(
     listener_holds_back,
 );
 
-/// What a burst may add to a full window: blocks that were lent when the window filled up, and
-/// those that came before the cancel did.
-const BURST: usize = 64 * BLOCK;
+/// What a burst may add to a full window: the blocks that were lent to the kernel, which are half of
+/// the pool's at most.
+const BURST: usize = 128 * BLOCK;
 
 fn slow_reader_is_bounded(kind: Kind) {
     run(kind, async {

@@ -103,7 +103,7 @@ fn data_outlives_the_deadline(kind: Kind) {
     run(kind, async {
         let (mut client, mut server) = pair().await;
         client.send(pattern(1000)).await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         server.set_deadlines(soon(5), None);
         late(server.read_exact(&mut [0; 5000]).await);
         client.send(pattern(1000)).await.unwrap();

@@ -128,7 +128,7 @@ fn halves_of_one_stream_are_one_again(kind: Kind) {
         let (read, mut write) = client.into_split();
         write.send("one").await.unwrap();
         server.send("two").await.unwrap();
-        read.readable().await.unwrap();
+        read.peek(&mut [0]).await.unwrap();
         let mut client = read.reunite(write).unwrap();
         assert_eq!(take(&mut client, 3).await, b"two");
         client.send(" more").await.unwrap();

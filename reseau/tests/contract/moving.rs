@@ -52,7 +52,7 @@ fn detached_with_bytes_received_ahead(kind: Kind) {
     run(kind, async {
         let (mut client, server) = pair().await;
         client.send(pattern(30_000)).await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         settle().await;
         let ahead = server.queued();
         assert!(ahead > 0);
@@ -85,7 +85,7 @@ fn the_end_comes_along(kind: Kind) {
         let (mut client, server) = pair().await;
         client.send("last words").await.unwrap();
         client.close().await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         settle().await;
         let mut server = server.detach().await.unwrap().attach().unwrap();
         assert_eq!(drain(&mut server).await, b"last words");
@@ -150,7 +150,7 @@ fn moves_to_another_loop(kind: Kind) {
     let (detached, client) = run(kind, async {
         let (mut client, server) = pair().await;
         client.send(pattern(20_000)).await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         settle().await;
         (server.detach().await.unwrap(), client.detach().await.unwrap())
     });
@@ -230,7 +230,7 @@ fn into_std_with_bytes_ahead_says_so(kind: Kind) {
     run(kind, async {
         let (mut client, server) = pair().await;
         client.send("ahead").await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         let error = server.into_std().unwrap_err();
         assert!(error.to_string().contains("ahead"), "{error}");
         assert!(!matches!(client.recv().await, Ok(Some(_))), "and closes");
@@ -248,7 +248,7 @@ fn into_parts_hands_bytes_over(kind: Kind) {
         let (mut client, server) = pair().await;
         client.send(pattern(50_000)).await.unwrap();
         client.finish().await.unwrap();
-        server.readable().await.unwrap();
+        server.peek(&mut [0]).await.unwrap();
         let (mut socket, chunks) = server.detach().await.unwrap().into_parts().unwrap();
         let mut got: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.to_vec()).collect();
         assert!(!got.is_empty());

@@ -146,7 +146,7 @@ fn the_pinned_run() {
     assert_eq!(hash(7), PINNED, "{:#018x}", hash(7));
 }
 
-const PINNED: u64 = 0xde42_b81e_4238_dcab;
+const PINNED: u64 = 0x51a9_6132_c32c_57c4;
 
 fn a_world_that_stands_still_says_so() {
     let stands = std::panic::catch_unwind(|| {

@@ -16,7 +16,7 @@ pub(super) struct Axe {
 enum When {
     Never,
     At(usize),
-    Every(usize),
+    Often(usize),
 }
 
 /// What happens between the drop and the next try.
@@ -39,8 +39,9 @@ impl Axe {
         Self::new(When::At(number), habit)
     }
 
-    pub(super) fn every(count: usize, habit: Habit) -> Self {
-        Self::new(When::Every(count), habit)
+    /// Of sixteen points so many.
+    pub(super) fn often(most: usize, habit: Habit) -> Self {
+        Self::new(When::Often(most), habit)
     }
 
     fn new(when: When, habit: Habit) -> Self {
@@ -95,8 +96,8 @@ impl Axe {
         let falls = match self.when {
             When::Never => false,
             When::At(number) => point == number,
-            // Not every one: the call that follows must be left to wait.
-            When::Every(count) => point % (count + 1) == count,
+            // Not in a beat, which the roles could dance to for ever.
+            When::Often(most) => (point.wrapping_mul(0x9e37_79b9) >> 15) % 16 < most,
         };
         self.falls.set(self.falls.get() + usize::from(falls));
         falls

@@ -17,7 +17,7 @@ everywhere!(
     each_point_once,
     each_point_and_then_a_pause,
     each_point_of_another_task,
-    every_few_points,
+    many_points_at_random,
 );
 
 /// Runs the script with one axe; says how many points there were, and how often it fell.
@@ -70,12 +70,12 @@ fn each_point_of_another_task(kind: Kind) {
     each_point(kind, Habit::AfterAnotherTask);
 }
 
-fn every_few_points(kind: Kind) {
+fn many_points_at_random(kind: Kind) {
     let seeds = if kind == Kind::Sim { 200 } else { 12 };
     let mut falls = 0;
     for seed in 0..seeds {
         let habit = [Habit::AtOnce, Habit::AfterAPause, Habit::AfterAnotherTask][seed % 3];
-        let axe = Axe::every(1 + seed % 5, habit);
+        let axe = Axe::often(1 + seed % 13, habit);
         falls += play(&tight(kind, seed as u64), axe).falls();
     }
     assert!(falls > seeds * 10, "the axe fell {falls} times");
