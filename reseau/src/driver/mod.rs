@@ -37,6 +37,7 @@ pub(crate) use socket::{Socket, chunk, connection, wake};
 pub(crate) use table::Driver;
 pub(crate) use waiters::Who;
 
+use self::socket::discard;
 use crate::addr::Addr;
 use crate::error::Fault;
 use crate::pool::{Chunk, Supply};
@@ -174,9 +175,9 @@ impl Aftermath {
     /// Runs foreign code: wakers and destructors.
     pub(crate) fn release(&mut self) {
         self.wakers.drain(..).for_each(wake);
-        self.ops.clear();
-        self.items.clear();
-        self.sockets.clear();
+        self.ops.drain(..).for_each(discard);
+        self.items.drain(..).for_each(discard);
+        self.sockets.drain(..).for_each(discard);
     }
 
     fn is_empty(&self) -> bool {

@@ -497,7 +497,7 @@ impl Socket {
             lane.waiters.take(&mut woken);
         }
         woken.into_iter().for_each(wake);
-        drop(spent);
+        spent.into_iter().for_each(discard);
     }
 }
 
@@ -617,6 +617,11 @@ pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
 /// A waker that panics hurts nobody else.
 pub(crate) fn wake(waker: Waker) {
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+/// Drops what may be foreign code's. A destructor that panics hurts nobody else.
+pub(crate) fn discard<T>(thing: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
 }
 
 fn finished() -> io::Error {
