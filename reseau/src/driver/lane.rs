@@ -5,14 +5,13 @@
 use super::deadline::Deadline;
 use super::queue::Queue;
 use super::waiters::Waiters;
+use super::words::{CONNECT_PAUSE_MAX, PAUSE_MAX, pause};
+pub(crate) use super::words::{End, Item, Next, Shape, State, start_cancel};
 use super::{Destination, Event, Op};
-use crate::addr::Addr;
 use crate::error::{Class, Fault, Operation};
 use crate::pool::{Buffer, Chunk};
-use crate::sys::Fd;
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
 
 /// The receiving direction: of a stream, bytes; of a listener, connections.
 pub(crate) struct RecvLane {
@@ -64,62 +63,11 @@ pub(crate) struct SendLane {
     pub(crate) blocked: bool,
 }
 
-/// What a receive lane is part of.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    /// Of a listener: it yields connections.
-    pub(crate) accepts: bool,
-    /// The size of one block of the loop's pool.
-    pub(crate) block: usize,
-}
-
-/// Where a lane stands with the kernel. Only the home moves it, but for `Direct`.
-#[derive(Default, PartialEq, Eq, Clone, Copy, Debug)]
-pub(crate) enum State {
-    #[default]
-    Idle,
-    Armed,
-    Cancelling,
-    /// Waits for a block of the pool.
-    Starved,
-    /// Waits for the deadline's timer before it tries again.
-    Paused,
-    /// A foreign thread is inside one nonblocking `send`.
-    Direct,
-}
-
-/// How a direction ended. Sticky: whoever asks later hears the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Eof,
-    Failed(Fault),
-    /// The loop has ended.
-    Gone,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finish {
     Open,
     Wanted,
     Done,
-}
-
-pub(crate) enum Item {
-    Conn(Fd, Option<Box<Addr>>),
-    Data(Chunk),
-}
-
-/// What the home must do after a delivery.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Nothing,
-    Cancel,
-    Rearm,
-    Starve,
-    /// Shed a connection if it can be, then wait so long before trying again.
-    Shed(Duration),
-    /// Try again after so long.
-    Pause(Duration),
 }
 
 impl RecvLane {
@@ -561,54 +509,9 @@ impl SendLane {
     }
 }
 
-impl Item {
-    /// What an item counts against the window. A connection counts as one small read.
-    fn size(&self) -> usize {
-        match self {
-            Self::Conn(..) => 1024,
-            Self::Data(chunk) => chunk.len(),
-        }
-    }
-}
-
-impl End {
-    pub(crate) fn to_io(self) -> io::Error {
-        match self {
-            Self::Eof => io::ErrorKind::UnexpectedEof.into(),
-            Self::Failed(fault) => fault.to_io(),
-            Self::Gone => gone(),
-        }
-    }
-}
-
-pub(crate) fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the socket's loop has ended")
-}
-
-/// The next pause: each twice as long as the one before it, up to `most`.
-fn pause(times: &mut u8, most: Duration) -> Duration {
-    let pause = PAUSE_MIN.saturating_mul(1 << (*times).min(16));
-    *times = times.saturating_add(1);
-    pause.min(most)
-}
-
 fn would_block(fault: Fault) -> bool {
     fault.to_io().kind() == io::ErrorKind::WouldBlock
 }
 
-/// Marks an armed lane as being cancelled; false when there is nothing to cancel.
-pub(crate) fn start_cancel(state: &mut State) -> bool {
-    let armed = *state == State::Armed;
-    if armed {
-        *state = State::Cancelling;
-    }
-    armed
-}
-
 /// Room for the small writes that gather behind one operation.
 const TAIL_MIN: usize = 4 << 10;
-/// Pauses of a listener that runs out of descriptors: they come back soon, or not for long.
-const PAUSE_MIN: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// A listener with a full backlog accepts again as soon as it is scheduled.
-const CONNECT_PAUSE_MAX: Duration = Duration::from_millis(20);

@@ -9,6 +9,7 @@
 //!   side of both; `door.rs` and `home.rs` are what other threads see.
 //! - `uring.rs`, `ready.rs`, `sim.rs` are the kernels; `choose.rs` picks one and says why.
 mod alarm;
+mod ask;
 mod choose;
 mod deadline;
 mod door;
@@ -27,15 +28,17 @@ mod uring;
 #[cfg(uring)]
 mod uring_blocks;
 mod waiters;
+mod words;
 
 pub(crate) use alarm::Alarm;
 pub use choose::{DriverReport, Kind, Tried, probe};
 pub(crate) use choose::{Limits, open};
 pub(crate) use home::{Home, Post, Seat, Unpark, here};
-pub(crate) use lane::{End, Item, RecvLane, State, gone};
+pub(crate) use lane::{End, Item, RecvLane, State};
 pub(crate) use socket::{Socket, chunk, connection, wake};
 pub(crate) use table::Driver;
 pub(crate) use waiters::Who;
+pub(crate) use words::gone;
 
 use self::socket::discard;
 use crate::addr::Addr;

@@ -4,6 +4,7 @@
 //! one exception, `Direct`, which keeps the home away for the length of one system call). Under a
 //! lane's lock no user code runs: wakers are cloned before, dropped and woken after; chunks and
 //! sockets are dropped after. Never two lanes at once, and no system call under either.
+use super::ask::{Accepted, How, ask, finished, gather, look};
 use super::door::Mark;
 use super::lane::{End, Item, Next, RecvLane, SendLane, Shape, State};
 use super::waiters::Who;
@@ -507,97 +508,6 @@ impl crate::sys::poller::Watched for Arc<Socket> {
     }
 }
 
-enum Accepted {
-    /// Queued on the home's own thread, which may have to start it.
-    Here(Option<Op>),
-    Queued {
-        idle: bool,
-    },
-    /// Not queued: the lane is reserved for one `send` of the caller.
-    Direct(Chunk),
-}
-
-/// How what was accepted gets on its way.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// We are on the home's own thread.
-    Here,
-    /// By a kick.
-    FromAfar,
-    /// By a `send` of our own, if nothing is before it.
-    Directly,
-}
-
-impl Accepted {
-    fn queued(lane: &mut SendLane, how: How) -> Self {
-        match how {
-            How::Here => Self::Here(lane.next()),
-            _ => Self::Queued { idle: lane.state == State::Idle },
-        }
-    }
-}
-
-fn look<T>(
-    lane: &mut RecvLane,
-    take: &mut impl FnMut(&mut RecvLane) -> Option<T>,
-) -> Option<io::Result<Option<T>>> {
-    if lane.deadline.expired() {
-        return Some(Err(timed_out("receive")));
-    }
-    if let Some(value) = take(lane) {
-        return Some(Ok(Some(value)));
-    }
-    if !lane.is_empty() {
-        return None;
-    }
-    lane.ended().map(|end| end.map(|()| None))
-}
-
-fn ask<T>(
-    lane: &mut SendLane,
-    done: &mut impl FnMut(&mut SendLane) -> Option<T>,
-) -> Option<io::Result<T>> {
-    if let Some(error) = lane.error() {
-        return Some(Err(error));
-    }
-    if lane.deadline.expired() {
-        return Some(Err(timed_out("send")));
-    }
-    done(lane).map(Ok)
-}
-
-/// Copies what there is room for. No room, and something to copy: `None`.
-fn gather(
-    lane: &mut SendLane,
-    bufs: &[io::IoSlice<'_>],
-    how: How,
-) -> Option<io::Result<(usize, Accepted)>> {
-    if !lane.open() {
-        return Some(Err(finished()));
-    }
-    if bufs.iter().all(|buf| buf.is_empty()) {
-        return Some(Ok((0, Accepted::Queued { idle: false })));
-    }
-    if !lane.room() {
-        lane.blocked = true;
-        return None;
-    }
-    let mut count = 0;
-    if how == How::Directly && lane.quiet() {
-        let chunk = lane.collect(bufs);
-        lane.state = State::Direct;
-        return Some(Ok((chunk.len(), Accepted::Direct(chunk))));
-    }
-    for buf in bufs {
-        let taken = lane.append(buf);
-        count += taken;
-        if taken < buf.len() {
-            break;
-        }
-    }
-    Some(Ok((count, Accepted::queued(lane, how))))
-}
-
 /// Takes the next chunk of a stream.
 pub(crate) fn chunk(lane: &mut RecvLane) -> Option<Chunk> {
     match lane.pop()? {
@@ -622,14 +532,6 @@ pub(crate) fn wake(waker: Waker) {
 /// Drops what may be foreign code's. A destructor that panics hurts nobody else.
 pub(crate) fn discard<T>(thing: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
-}
-
-fn finished() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the stream was finished: nothing more can be sent")
-}
-
-fn timed_out(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("the {what} deadline has passed"))
 }
 
 const UNKNOWN: usize = usize::MAX;

@@ -230,7 +230,7 @@ impl<T> Future for Task<T> {
         let Some(task) = &mut self.0 else { return Poll::Ready(Err(JoinError(None))) };
         Pin::new(task).poll(cx).map(|outcome| match outcome {
             Some(Ok(value)) => Ok(value),
-            // (Behind a lock that nobody takes: a payload is `Send` only, an error had better be `Sync`.)
+            // (A lock that nobody takes: a payload is `Send` only, errors had better be `Sync`.)
             Some(Err(panic)) => Err(JoinError(Some(Mutex::new(panic)))),
             None => Err(JoinError(None)),
         })

@@ -13,7 +13,8 @@
 //! - `accept(listener)`: the next connection, made like `stream`, whatever the listener's mode;
 //! - `is_connecting(error)`: a non-blocking `connect` is under way;
 //! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
-//! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems lack;
+//! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems
+//!   lack;
 //! - `waiting(domain)`, `waiting_pair()`: sockets for the blocking door, which wait;
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;

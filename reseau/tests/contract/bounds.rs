@@ -1,9 +1,9 @@
 //! Nothing grows without end: neither what peers send, nor what is sent to peers that do not read.
-use crate::everywhere;
 use crate::stage::{
     BLOCK, WINDOW, config, drain, listen, pair, pair_at, pattern, poll_once, run, scaled, settle,
     take,
 };
+use crate::{everywhere, on_kernels};
 use reseau::{Chunk, Config, Kind, Loop, spawn, yield_now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -22,8 +22,13 @@ everywhere!(
     listener_holds_back,
 );
 
-/// What a burst may add to a full window: the blocks that were lent to the kernel, which are half of
-/// the pool's at most.
+mod real {
+    use super::*;
+    on_kernels!(a_flooded_lane_does_not_overshoot_again);
+}
+
+/// What a burst may add to a full window: the blocks that were lent to the kernel, which are half
+/// of the pool's at most.
 const BURST: usize = 128 * BLOCK;
 
 fn slow_reader_is_bounded(kind: Kind) {
@@ -71,6 +76,35 @@ fn bounded_again_after_it_was_drained(kind: Kind) {
         }
         assert!(got == pattern(total));
         writer.await.unwrap();
+    });
+}
+
+/// A burst may go over the window once. As long as the kernel has more than a block to give, the
+/// lane then takes one at a time.
+fn a_flooded_lane_does_not_overshoot_again(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let peer = std::thread::spawn(move || {
+            let mut peer = std::net::TcpStream::connect(addr).unwrap();
+            while std::io::Write::write_all(&mut peer, &[7; 1 << 16]).is_ok() {}
+        });
+        let (mut server, _) = listener.accept().await.unwrap();
+        while poll_once(server.recv()).await.is_some() {}
+        while server.queued() < WINDOW {
+            reseau::sleep(Duration::from_millis(1)).await;
+        }
+        reseau::sleep(Duration::from_millis(20)).await; // The kernel's buffer is full now.
+        for round in 0..50 {
+            while server.queued() > WINDOW / 4 {
+                server.recv().await.unwrap();
+            }
+            reseau::sleep(Duration::from_millis(1)).await;
+            let queued = server.queued();
+            assert!(queued <= WINDOW + BLOCK, "round {round}: {queued} bytes queued");
+        }
+        drop(server);
+        drop(listener);
+        reseau::offload(move || peer.join().unwrap()).await.unwrap();
     });
 }
 
