@@ -91,6 +91,16 @@ pub use rt::{
     offload, sleep, sleep_until, spawn, spawn_local, timeout, timeout_at, yield_now,
 };
 
+/// What the fuzzers of `fuzz/` run.
+#[cfg(all(fuzzing, feature = "async"))]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Runs one script on the model of a lane.
+    pub fn lane(script: &[u8]) {
+        crate::driver::lane_model::run(script);
+    }
+}
+
 /// The README's examples run too.
 #[cfg(all(doctest, feature = "async"))]
 #[doc = include_str!("../../README.md")]

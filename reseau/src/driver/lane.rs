@@ -515,3 +515,7 @@ fn would_block(fault: Fault) -> bool {
 
 /// Room for the small writes that gather behind one operation.
 const TAIL_MIN: usize = 4 << 10;
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

@@ -1,5 +1,8 @@
 //! Each transition by itself; and all of them together, at random, against a model.
+use super::super::words::PAUSE_MIN;
 use super::*;
+use crate::addr::Addr;
+use crate::sys::Fd;
 use crate::driver::lane_model;
 use crate::driver::waiters::Who;
 use crate::sys::Domain;

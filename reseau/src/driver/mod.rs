@@ -15,6 +15,8 @@ mod deadline;
 mod door;
 mod home;
 mod lane;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod lane_model;
 mod queue;
 mod ready;
 #[cfg(uring)]

@@ -98,7 +98,7 @@ pub(crate) fn start_cancel(state: &mut State) -> bool {
 }
 
 /// Pauses of a listener that runs out of descriptors: they come back soon, or not for long.
-const PAUSE_MIN: Duration = Duration::from_millis(5);
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(5);
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A listener with a full backlog accepts again as soon as it is scheduled.
 pub(super) const CONNECT_PAUSE_MAX: Duration = Duration::from_millis(20);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(super) fn run(script: &mut Script<'_>, accepts: bool) {
     let window = script.count(WINDOW_MAX);
-    let mut model = Model::new(window, accepts, !accepts && script.chance(2));
+    let mut model = Model::new(window, accepts);
     while !script.is_over() {
         model.step(script);
         model.check();
@@ -37,11 +37,6 @@ struct Model {
     window: usize,
     starving: bool,
     paused: bool,
-    /// Nobody has asked the kernel of an accepted connection yet; somebody is asking it himself.
-    fresh: bool,
-    direct: bool,
-    /// What the lane may say to who asks whether it is readable.
-    hopeful: bool,
     /// The next pause to be expected.
     pause: Duration,
     ticket: Option<u64>,
@@ -57,10 +52,9 @@ struct Flight {
 }
 
 impl Model {
-    fn new(window: usize, accepts: bool, accepted: bool) -> Self {
-        let lane = RecvLane::new(window);
+    fn new(window: usize, accepts: bool) -> Self {
         Self {
-            lane: if accepted { lane.accepted() } else { lane },
+            lane: RecvLane::new(window),
             shape: Shape { accepts, block: BLOCK },
             world: World::new(0),
             kernel: None,
@@ -70,9 +64,6 @@ impl Model {
             window,
             starving: false,
             paused: false,
-            fresh: accepted,
-            direct: false,
-            hopeful: accepted,
             pause: PAUSE_MIN,
             ticket: None,
             need: 1,
@@ -92,7 +83,6 @@ impl Model {
             9 => self.block_comes_home(),
             10 => self.timer_fires(),
             11 if script.chance(16) => self.loop_ends(),
-            12 => self.direct_ends(script),
             _ => self.kernel_answers(script),
         }
     }
@@ -105,42 +95,7 @@ impl Model {
             return self.settle();
         }
         self.need = 1;
-        if !self.direct_begins() {
-            self.leave(owner);
-            self.settle();
-        }
-    }
-
-    /// Who finds nothing in a fresh lane asks the kernel himself, and holds the lane meanwhile.
-    fn direct_begins(&mut self) -> bool {
-        let asks = self.lane.found_empty();
-        let may = std::mem::take(&mut self.fresh) && self.kernel.is_none() && !self.direct;
-        assert_eq!(asks, may, "once, and with nothing in the kernel");
-        self.hopeful = false;
-        self.direct |= asks;
-        asks
-    }
-
-    /// As `recv_directly`.
-    fn direct_ends(&mut self, script: &mut Script<'_>) {
-        if !std::mem::take(&mut self.direct) {
-            return;
-        }
-        self.lane.state = State::Idle;
-        let event = match script.byte() % 4 {
-            0 => None,
-            1 => {
-                self.ended.get_or_insert(End::Eof);
-                Some(Event::Eof)
-            }
-            _ => Some(self.make(script)),
-        };
-        if let Some(event) = event {
-            let next = self.lane.deliver(event, true, self.shape);
-            assert!(matches!(next, Next::Nothing | Next::Rearm), "{next:?}");
-            self.lane.state = State::Idle;
-            self.lane.waiters.take(&mut Vec::new());
-        }
+        self.leave(owner);
         self.settle();
     }
 
@@ -155,9 +110,6 @@ impl Model {
         } else if self.lane.ended().is_none() {
             self.lane.need(count);
             self.need = count;
-            if self.direct_begins() {
-                return;
-            }
             self.leave(true);
         }
         self.settle();
@@ -165,7 +117,7 @@ impl Model {
 
     /// As `try_recv`.
     fn user_tries(&mut self) {
-        if !self.take() && self.lane.ended().is_none() && !self.direct_begins() {
+        if !self.take() && self.lane.ended().is_none() {
             self.lane.want();
         }
         self.settle();
@@ -249,8 +201,6 @@ impl Model {
     fn submit(&mut self, op: &Op) {
         assert!(self.kernel.is_none(), "one operation at a time");
         assert!(self.ended.is_none(), "armed after the end");
-        assert!(!self.direct, "somebody holds the lane");
-        self.fresh = false;
         let multi = match op {
             Op::Accept => self.shape.accepts,
             Op::Recv { multi } => *multi,
@@ -351,7 +301,6 @@ impl Model {
         let count = if script.chance(2) { BLOCK } else { script.count(BLOCK) };
         let chunk = Chunk::from(numbered(self.made, count));
         self.made += count as u64;
-        self.hopeful = true;
         Event::Data(chunk)
     }
 
@@ -379,10 +328,7 @@ impl Model {
         let queued = self.lane.queued();
         assert_eq!(queued as u64, (self.made - self.taken) * size as u64, "none lost or doubled");
         assert_eq!(queued == 0, self.lane.is_empty());
-        assert_eq!(self.lane.hopeful(), self.hopeful || queued > 0);
         let state = match (&self.kernel, self.starving, self.paused) {
-            (None, false, false) if self.direct => State::Direct,
-            (_, _, _) if self.direct => panic!("two things at once"),
             (Some(Flight { cancelled: false, .. }), false, false) => State::Armed,
             (Some(Flight { cancelled: true, .. }), false, false) => State::Cancelling,
             (None, true, false) => State::Starved,
@@ -426,7 +372,6 @@ impl Model {
 
     /// Everything that came out of the kernel goes to the user, and then the end.
     fn finish(&mut self) {
-        self.direct_ends(&mut Script(&[]));
         while self.take() {}
         assert_eq!(self.made, self.taken);
     }
