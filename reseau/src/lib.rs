@@ -97,7 +97,7 @@ pub use rt::{
 pub mod fuzzing {
     /// Runs one script on the model of a lane.
     pub fn lane(script: &[u8]) {
-        crate::driver::lane_model::run(script);
+        crate::driver::fuzz_lane(script);
     }
 }
 

@@ -2,8 +2,8 @@
 use super::Home;
 use super::door::Mark;
 use super::timer::TimerKey;
-use crate::sync::lock;
-use std::sync::{Arc, Mutex};
+use crate::sync::{Mutex, lock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 

@@ -132,6 +132,8 @@ impl Home {
             return; // Still in the inbox: the home has yet to look, and will see this change too.
         }
         if let Err(Post::Kick(socket)) = self.post(Post::Kick(socket.clone())) {
+            // Nobody will look. Cleared first: whoever kicks from now on comes here too.
+            socket.kicked().clear();
             socket.fail();
         }
     }

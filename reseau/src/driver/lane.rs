@@ -266,7 +266,8 @@ impl RecvLane {
     /// While a flood lasts, single shots read ahead as far as the window goes and no further.
     fn follow_single_shot(&mut self, full: bool) -> Next {
         self.demoted = full;
-        if (full && self.queued < self.window) || self.wants() {
+        let ahead = full && self.queued < self.window && self.end.is_none();
+        if ahead || self.wants() {
             self.state = State::Armed;
             return Next::Rearm;
         }
@@ -277,6 +278,9 @@ impl RecvLane {
     /// listener.
     fn accept_failed(&mut self, fault: Fault) -> Next {
         match Operation::Accept.class_of(&fault.to_io()) {
+            // Ended from outside; or full, and whoever takes something arms it again.
+            _ if self.end.is_some() => Next::Nothing,
+            Class::Retry if self.queued >= self.window => Next::Nothing,
             Class::Retry => {
                 self.state = State::Armed;
                 Next::Rearm
@@ -376,7 +380,7 @@ impl SendLane {
 
     /// The home's question: what should the kernel do next? Arms the lane.
     pub(crate) fn next(&mut self) -> Option<Op> {
-        if self.state != State::Idle {
+        if self.state != State::Idle || self.failed.is_some() {
             return None;
         }
         let op = match self.connect.take() {
@@ -452,7 +456,10 @@ impl SendLane {
 
     /// Whether the home should shut the socket down for writing now. Says so once.
     pub(crate) fn take_finish(&mut self) -> bool {
-        let now = self.finish == Finish::Wanted && self.flushed() && !self.connecting;
+        let now = self.finish == Finish::Wanted
+            && self.state == State::Idle // Not while somebody sends directly.
+            && self.flushed()
+            && !self.connecting;
         if now {
             self.finish = Finish::Done;
         }
@@ -498,6 +505,8 @@ impl SendLane {
         self.queued == 0
     }
 
+    /// Bytes accepted and not yet taken by the kernel: the model counts along.
+    /// The model counts along.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn queued(&self) -> usize {
         self.queued

@@ -2,10 +2,10 @@
 use super::super::words::PAUSE_MIN;
 use super::*;
 use crate::addr::Addr;
-use crate::sys::Fd;
 use crate::driver::lane_model;
 use crate::driver::waiters::Who;
 use crate::sys::Domain;
+use crate::sys::Fd;
 use crate::sys::sim::World;
 use proptest::prelude::*;
 use std::io::ErrorKind;

@@ -78,7 +78,14 @@ impl Ready {
         if at_once && let Some(done) = slot.attempt(id, &mut self.supply) {
             return Some(done);
         }
-        slot.watch(id.key, &self.poller).err().map(|error| slot.refuse(id, &error))
+        if let Err(error) = slot.watch(id.key, &self.poller) {
+            self.early.push(slot.refuse(id, &error));
+        }
+        None
+    }
+
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.supply.has_spare()
     }
 
     pub(crate) fn cancel(&mut self, id: Id) {

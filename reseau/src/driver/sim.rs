@@ -65,6 +65,10 @@ impl Sim {
         None
     }
 
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.supply.has_spare()
+    }
+
     pub(crate) fn cancel(&mut self, id: Id) {
         if let Some(Running { op, .. }) = self.ops.remove(&id) {
             self.early.push(Completion { id, event: Event::Cancelled, last: Some(op) });

@@ -352,21 +352,30 @@ impl Socket {
     }
 
     /// The lane is quiet and ours (`State::Direct`): nothing of it is in the kernel or queued, so
-    /// a plain `send` keeps the order. What goes wrong is found again by the home.
+    /// a plain `send` keeps the order. The kernel says what went wrong only once, so it is kept.
     fn send_directly(self: &Arc<Self>, mut chunk: Chunk) {
-        let sent = self.fd.send(&chunk).unwrap_or(0);
-        chunk.advance(sent);
+        let (mut woken, mut spent) = (Vec::new(), Vec::new());
+        let sent = self.fd.send(&chunk);
         let mut lane = self.send_lane();
         lane.state = State::Idle;
-        if !chunk.is_empty() {
+        match sent {
+            Ok(sent) => chunk.advance(sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                lane.fail(End::Failed(Fault::from(&error)), &mut spent);
+                lane.waiters.take(&mut woken);
+            }
+        }
+        if !chunk.is_empty() && !lane.failed() {
             lane.push_front(std::mem::take(&mut chunk));
         }
         let kick = !lane.flushed() || !lane.open();
         drop(lane);
-        if kick || self.closing() {
+        woken.into_iter().for_each(wake);
+        if kick || self.ending() {
             self.home.kick(self, Side::Send);
         }
-        drop(chunk);
+        drop((chunk, spent));
     }
 
     fn poll_send_lane<T>(
@@ -481,24 +490,23 @@ impl Socket {
         }
     }
 
-    /// The loop has ended: whoever waits hears so, and so does whoever asks later.
+    /// The loop has ended: whoever waits hears so, and so does whoever asks later. The lanes keep
+    /// their states: the home may still be sending for others, and has to know what the kernel has.
     pub(crate) fn fail(&self) {
         let (mut woken, mut spent) = (Vec::new(), Vec::<Op>::new());
         {
             let mut lane = self.recv_lane();
-            lane.state = State::Idle;
             lane.finish(End::Gone);
             lane.waiters.take(&mut woken);
         }
         self.left(&mut woken);
         {
             let mut lane = self.send_lane();
-            lane.state = State::Idle;
             lane.fail(End::Gone, &mut spent);
             lane.waiters.take(&mut woken);
         }
         woken.into_iter().for_each(wake);
-        spent.into_iter().for_each(discard);
+        drop(spent);
     }
 }
 
@@ -527,11 +535,6 @@ pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
 /// A waker that panics hurts nobody else.
 pub(crate) fn wake(waker: Waker) {
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-}
-
-/// Drops what may be foreign code's. A destructor that panics hurts nobody else.
-pub(crate) fn discard<T>(thing: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(thing)));
 }
 
 const UNKNOWN: usize = usize::MAX;

@@ -141,7 +141,8 @@ impl Driver {
     // ---- deadlines and pauses -----------------------------------------------------------------
 
     fn settle_deadline(&mut self, socket: &Arc<Socket>, side: Side) {
-        if let Some(at) = deadline_of(socket, side, |deadline| deadline.at()) {
+        let due = |deadline: &mut Deadline| deadline.at().filter(|_| !deadline.expired());
+        if let Some(at) = deadline_of(socket, side, due) {
             self.set_timer(socket, side, at);
         }
     }
@@ -392,7 +393,7 @@ impl Driver {
     }
 
     fn rearm_starved(&mut self) {
-        if self.starved.is_empty() || !self.pool.ready_or_starve() {
+        if self.starved.is_empty() || !(self.backend.has_blocks() || self.pool.ready_or_starve()) {
             return;
         }
         for key in std::mem::take(&mut self.starved) {

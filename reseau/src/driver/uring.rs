@@ -134,6 +134,10 @@ impl Uring {
         None
     }
 
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.blocks.lent() > 0
+    }
+
     pub(crate) fn cancel(&mut self, id: Id) {
         let flights = self.flying.get(id.key);
         if flights.is_some_and(|flights| flights.ops[id.side as usize].is_some()) {

@@ -14,6 +14,7 @@ use std::alloc::{self, Layout};
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -38,6 +39,22 @@ enum Owner {
     /// A counted allocation of ours; `None` for bytes that live for ever.
     Ours(Option<NonNull<Header>>),
     Theirs(Arc<dyn AsRef<[u8]> + Send + Sync>),
+}
+
+/// An owner whose destructor may panic: it must not end a loop that others share.
+struct Guarded<T>(Option<T>);
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Guarded<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], T::as_ref)
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        let owner = self.0.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(owner)));
+    }
 }
 
 /// Sole ownership of one allocation: a header, then `capacity` bytes.
@@ -70,9 +87,10 @@ unsafe impl Sync for Raw {}
 
 impl Chunk {
     /// A view of bytes that any owner keeps alive. The owner's `as_ref` is called once, here, and
-    /// must go on returning the same bytes; its destructor runs where no lock is held.
+    /// must go on returning the same bytes. Its destructor runs where no lock is held, on whatever
+    /// thread (often a loop's, which others share), so a panic in it goes no further.
     pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        let owner: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(owner);
+        let owner: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(Guarded(Some(owner)));
         let bytes = (*owner).as_ref();
         let (start, len) = (NonNull::from(bytes).cast(), bytes.len());
         Self { start, len, owner: Owner::Theirs(owner) }

@@ -84,6 +84,11 @@ impl Supply {
         Self { pool, spare: None }
     }
 
+    /// Whether a block is at hand, whatever the pool says.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.spare.is_some()
+    }
+
     /// Fills a block and makes a chunk of what was filled in. Few bytes are copied out, so that a
     /// held chunk never pins much, and the block stays at hand. `None`: the budget is spent.
     pub(crate) fn receive<E>(

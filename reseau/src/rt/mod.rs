@@ -358,4 +358,6 @@ impl Drop for Seated {
 }
 
 #[cfg(test)]
+mod found;
+#[cfg(test)]
 mod smoke;
