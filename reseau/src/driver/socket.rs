@@ -435,6 +435,18 @@ impl Socket {
         }
     }
 
+    /// Sets how much either lane may hold. Who waits for room looks again.
+    pub(crate) fn set_window(&self, window: usize) {
+        let mut woken = Vec::new();
+        self.recv_lane().set_window(window);
+        {
+            let mut lane = self.send_lane();
+            lane.set_window(window);
+            lane.waiters.take(&mut woken);
+        }
+        woken.into_iter().for_each(wake);
+    }
+
     /// A future with a ticket is gone.
     pub(crate) fn withdraw(&self, side: Side, ticket: Option<u64>) {
         let Some(ticket) = ticket else { return };

@@ -256,8 +256,7 @@ impl Handle {
     }
 
     pub(super) fn set_window(&self, window: usize) {
-        self.socket.recv_lane().set_window(window);
-        self.socket.send_lane().set_window(window);
+        self.socket.set_window(window);
     }
 
     /// Waits for one of `interest`, and says what there is.

@@ -1,5 +1,6 @@
 #![allow(clippy::disallowed_methods)] // Tests may sleep.
 use super::*;
+#[cfg(unix)]
 use crate::addr::UnixAddr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::mpsc;

@@ -17,6 +17,7 @@ everywhere!(
     sending_to_the_gone_is_an_error_that_stays,
     close_sends_what_is_queued,
     drop_sends_what_is_queued,
+    small_writes_outlive_their_stream,
     drop_does_not_wait_for_a_peer_that_reads_nothing,
     drop_of_a_listener_turns_its_connections_away,
 );
@@ -223,6 +224,34 @@ fn drop_sends_what_is_queued(kind: Kind) {
                 }
             }
             assert!(drain(&mut server).await == pattern(size), "way {way}");
+        }
+    });
+}
+
+/// They are collected behind the operation that is under way, and it is they that come last.
+fn small_writes_outlive_their_stream(kind: Kind) {
+    run(kind, async {
+        for way in 0..3 {
+            let (client, mut server) = pair().await;
+            let (mut sent, mut full) = (Vec::new(), 0);
+            while full < 3 {
+                match client.try_write(&pattern(700 + full)) {
+                    Ok(count) => sent.extend_from_slice(&pattern(count)),
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                        full += 1;
+                        settle().await;
+                    }
+                }
+                assert!(sent.len() < 64 << 20, "somebody takes it all");
+            }
+            match way {
+                0 => drop(client),
+                1 => drop(client.into_split()),
+                _ => spawn(async move { client.close().await.unwrap() }).detach(),
+            }
+            let got = drain(&mut server).await;
+            assert!(got == sent, "way {way}: {} of {} bytes", got.len(), sent.len());
         }
     });
 }

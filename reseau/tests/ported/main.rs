@@ -1,0 +1,55 @@
+//! Programs as their authors wrote them for `std::net`, `std::os::unix::net` and `tokio::net`,
+//! each of them compiled twice: with the author's `use` lines, and with ours in their place.
+//!
+//! A program says `use super::net::…` (and `super::unix`, `super::io`); what that is, the modules
+//! below decide, and nothing else differs. What it asserts must hold in both. Those for tokio run
+//! on both of its schedulers; they need the feature of that name.
+#![allow(clippy::duplicate_mod)] // Twice is the point.
+#![allow(clippy::disallowed_methods)] // Programs look at the clock, and sleep.
+
+#[path = "../watchdog/mod.rs"]
+mod watchdog;
+
+/// As written.
+#[path = "programs"]
+mod std_net {
+    use std::net;
+    #[cfg(unix)]
+    use std::os::unix::net as unix;
+
+    #[path = "std/mod.rs"]
+    mod programs;
+}
+
+/// After changing the `use` lines.
+#[path = "programs"]
+mod reseau_blocking {
+    use reseau::blocking as net;
+    #[cfg(unix)]
+    use reseau::blocking::unix;
+
+    #[path = "std/mod.rs"]
+    mod programs;
+}
+
+/// As written.
+#[cfg(feature = "tokio")]
+#[path = "programs"]
+mod tokio_net {
+    use tokio::{io, net};
+
+    #[path = "tokio/mod.rs"]
+    mod programs;
+}
+
+/// After changing the `use` lines.
+#[cfg(feature = "tokio")]
+#[allow(unused_imports)] // `read_exact` is the socket's own: some need no `AsyncReadExt` for it.
+#[path = "programs"]
+mod reseau_net {
+    // `Interest` and `Ready` are beside the sockets here.
+    use reseau::{net, net as io};
+
+    #[path = "tokio/mod.rs"]
+    mod programs;
+}
