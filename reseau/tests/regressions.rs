@@ -54,7 +54,7 @@ async fn hardships() {
     for size in (0..30).map(|i| 1 + i * 977) {
         let Ok(mut client) = TcpStream::connect(addr).await else { continue };
         client.set_deadlines(Some(reseau::clock::now() + Duration::from_secs(600)), None);
-        let sent: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
+        let sent: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
         if client.send(sent.clone()).await.is_err() || client.finish().await.is_err() {
             continue;
         }
@@ -167,5 +167,28 @@ fn a_dropped_read_exact_takes_nothing() {
             server.read_exact(&mut both).await.unwrap();
             assert_eq!(&both, b"halffull");
         });
+    });
+}
+
+/// The probe had seen io_uring work; that a ring can be had later is another matter.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[test]
+fn a_ring_that_is_refused_later_is_no_reason_to_fail() {
+    use seccompiler::{SeccompAction, SeccompFilter};
+    const IO_URING_SETUP: i64 = 425;
+    watched("a_ring_that_is_refused_later_is_no_reason_to_fail", || {
+        drop(Loop::new().unwrap());
+        let deny = SeccompFilter::new(
+            [(IO_URING_SETUP, vec![])].into(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(12), // ENOMEM: no more locked memory.
+            std::env::consts::ARCH.try_into().unwrap(),
+        );
+        let program: seccompiler::BpfProgram = deny.unwrap().try_into().unwrap();
+        seccompiler::apply_filter(&program).unwrap(); // For this thread alone.
+        let lp = Loop::new().unwrap();
+        let report = lp.driver_report();
+        assert_eq!(report.kind, Kind::Ready);
+        assert!(report.reason.contains("io_uring cannot be used"), "{report}");
     });
 }

@@ -246,6 +246,28 @@ impl Home {
         }
     }
 
+    /// Waits, for a moment, until nobody but the caller holds a closed socket, so that it is really
+    /// closed when he lets go: who drops a listener may want its address again.
+    pub(crate) fn let_go(self: &Arc<Self>, socket: &Arc<Socket>) {
+        let mut after = Aftermath::default();
+        for _ in 0..LET_GO_TRIES {
+            if Arc::strong_count(socket) == 1 {
+                return;
+            }
+            let turned = self.seated(|driver| {
+                let turned = driver.turn(Some(clock::now())).is_ok();
+                driver.take_aftermath(&mut after);
+                turned
+            });
+            after.release();
+            match turned {
+                Some(true) => {}
+                Some(false) => return,
+                None => thread::park_timeout(LET_GO_PAUSE),
+            }
+        }
+    }
+
     /// A simulated world is one thread's: what another does to it could not be repeated.
     fn forbid_in_simulation(&self) {
         // (Its own thread may use it between two runs of its loop, and after the last.)
@@ -286,3 +308,7 @@ impl Drop for Seat {
         drop(SEAT.replace(self.0.take()));
     }
 }
+
+/// A loop lets go in one or two turns; one that nobody runs is not waited for any longer than this.
+const LET_GO_TRIES: u32 = 200;
+const LET_GO_PAUSE: Duration = Duration::from_micros(100);

@@ -92,6 +92,25 @@ macro_rules! reading {
             }
         }
 
+        #[cfg(feature = "hyper")]
+        impl<$($generics)*> hyper::rt::Read for $type {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                mut buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                let handle = Reading::parts(&mut *self).0;
+                let read = handle.poll_read(buf.remaining(), |bytes| buf.put_slice(bytes), cx);
+                read.map_ok(drop)
+            }
+        }
+    };
+}
+
+/// Not for whole streams: `AsyncBufReadExt::split(self, u8)` takes its receiver by value, and so
+/// would hide their own `split(&mut self)` from whoever has that trait in scope for a `BufReader`.
+macro_rules! lending {
+    ([$($generics:tt)*] $type:ty) => {
         #[cfg(feature = "tokio")]
         impl<$($generics)*> tokio::io::AsyncBufRead for $type {
             fn poll_fill_buf(
@@ -103,19 +122,6 @@ macro_rules! reading {
 
             fn consume(self: Pin<&mut Self>, count: usize) {
                 self.get_mut().take(count);
-            }
-        }
-
-        #[cfg(feature = "hyper")]
-        impl<$($generics)*> hyper::rt::Read for $type {
-            fn poll_read(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                mut buf: hyper::rt::ReadBufCursor<'_>,
-            ) -> Poll<io::Result<()>> {
-                let handle = Reading::parts(&mut *self).0;
-                let read = handle.poll_read(buf.remaining(), |bytes| buf.put_slice(bytes), cx);
-                read.map_ok(drop)
             }
         }
     };
@@ -179,6 +185,8 @@ macro_rules! writing {
 reading!([F: Family] Stream<F>);
 reading!([F: Family] ReadHalf<'_, F>);
 reading!([F: Family] OwnedReadHalf<F>);
+lending!([F: Family] ReadHalf<'_, F>);
+lending!([F: Family] OwnedReadHalf<F>);
 writing!([F: Family] Stream<F>);
 writing!([F: Family] WriteHalf<'_, F>);
 writing!([F: Family] OwnedWriteHalf<F>);

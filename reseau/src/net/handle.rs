@@ -157,6 +157,11 @@ impl Handle {
                 buf[count..count + step].copy_from_slice(&bytes[..step]);
                 count += step;
             }
+            if count > 0 && count < buf.len() {
+                // Nothing is taken, so only this asks for what whoever peeks again hopes to see.
+                lane.need(count + 1);
+                lane.want();
+            }
             (count > 0).then_some(count)
         });
         peeked.map_ok(|count| count.unwrap_or(0))
@@ -303,6 +308,9 @@ impl Drop for Handle {
     fn drop(&mut self) {
         if self.closes {
             self.socket.close();
+            if self.socket.shape().accepts {
+                self.socket.home().let_go(&self.socket);
+            }
         }
     }
 }

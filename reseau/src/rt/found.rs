@@ -10,7 +10,17 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc;
 
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(60);
+
+/// Whether there are rings here; where not, the test says that it is left out.
+fn rings() -> bool {
+    let report = crate::driver::probe();
+    let usable = report.kind == Kind::Uring;
+    if !usable {
+        eprintln!("skipped: {report}");
+    }
+    usable
+}
 
 /// Runs `body` on a thread of its own: a hang is a failure.
 fn within<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
@@ -78,7 +88,9 @@ fn closes_at_once(kind: Kind) {
 }
 #[test]
 fn closes_at_once_uring() {
-    closes_at_once(Kind::Uring);
+    if rings() {
+        closes_at_once(Kind::Uring);
+    }
 }
 #[test]
 fn closes_at_once_ready() {
@@ -114,7 +126,9 @@ fn echo_with_one_block(kind: Kind) {
 }
 #[test]
 fn echo_with_one_block_uring() {
-    echo_with_one_block(Kind::Uring);
+    if rings() {
+        echo_with_one_block(Kind::Uring);
+    }
 }
 #[test]
 fn echo_with_one_block_ready() {
@@ -154,7 +168,9 @@ fn sent_chunks_are_dropped(kind: Kind) {
 }
 #[test]
 fn sent_chunks_are_dropped_uring() {
-    sent_chunks_are_dropped(Kind::Uring);
+    if rings() {
+        sent_chunks_are_dropped(Kind::Uring);
+    }
 }
 #[test]
 fn sent_chunks_are_dropped_ready() {
@@ -295,7 +311,9 @@ fn panicking_owner(kind: Kind) {
 }
 #[test]
 fn panicking_owner_uring() {
-    panicking_owner(Kind::Uring);
+    if rings() {
+        panicking_owner(Kind::Uring);
+    }
 }
 #[test]
 fn panicking_owner_ready() {
@@ -353,7 +371,9 @@ fn kicks_while_a_loop_drains(kind: Kind) {
 }
 #[test]
 fn kicks_while_a_loop_drains_uring() {
-    kicks_while_a_loop_drains(Kind::Uring);
+    if rings() {
+        kicks_while_a_loop_drains(Kind::Uring);
+    }
 }
 #[test]
 fn kicks_while_a_loop_drains_ready() {

@@ -357,7 +357,5 @@ impl Drop for Seated {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod found;
-#[cfg(test)]
-mod smoke;
