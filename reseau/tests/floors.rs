@@ -55,7 +55,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/error/codes.rs", "the systems number their errors differently"),
     ("reseau/src/addr/unix.rs", "limits of a path, and std's address, which only Unix has"),
     ("reseau/src/blocking/unix.rs", "std's Unix sockets, to convert from and to"),
-    ("reseau/src/rt/mod.rs", "tests of what only Unix lets one stage"),
+    ("reseau/src/rt/found.rs", "tests of what only Unix lets one stage"),
     ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
 ];
 

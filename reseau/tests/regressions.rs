@@ -54,7 +54,7 @@ async fn hardships() {
     for size in (0..30).map(|i| 1 + i * 977) {
         let Ok(mut client) = TcpStream::connect(addr).await else { continue };
         client.set_deadlines(Some(reseau::clock::now() + Duration::from_secs(600)), None);
-        let sent: Vec<u8> = (0..size).map(|i| (i * 31 >> 3) as u8).collect();
+        let sent: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
         if client.send(sent.clone()).await.is_err() || client.finish().await.is_err() {
             continue;
         }

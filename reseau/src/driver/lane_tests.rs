@@ -1,9 +1,9 @@
 //! Each transition by itself; and all of them together, at random, against a model.
-use super::super::words::PAUSE_MIN;
 use super::*;
 use crate::addr::Addr;
 use crate::driver::lane_model;
 use crate::driver::waiters::Who;
+use crate::driver::words::PAUSE_MIN;
 use crate::sys::Domain;
 use crate::sys::Fd;
 use crate::sys::sim::World;

@@ -1,4 +1,5 @@
 //! Defects that were found by reading: each test fails on the code that had it.
+#![cfg(unix)]
 #![allow(clippy::disallowed_methods)] // Threads that sleep for a while, as users do.
 use super::*;
 use crate::addr::Addr;

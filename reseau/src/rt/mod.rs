@@ -357,5 +357,5 @@ impl Drop for Seated {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod found;

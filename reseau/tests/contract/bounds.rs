@@ -27,8 +27,8 @@ mod real {
     on_kernels!(a_flooded_lane_does_not_overshoot_again);
 }
 
-/// What a burst may add to a full window: the blocks that were lent to the kernel, which are half of
-/// the pool's at most.
+/// What a burst may add to a full window: the blocks that were lent to the kernel, which are half
+/// of the pool's at most.
 const BURST: usize = 128 * BLOCK;
 
 fn slow_reader_is_bounded(kind: Kind) {
