@@ -47,6 +47,9 @@ const CHILD: &str = "RESEAU_TEST_CHILD";
 
 /// How many descriptors this process has, where that can be known.
 pub(crate) fn descriptors() -> usize {
+    if cfg!(windows) {
+        return 0; // Wine shows its own, and opens more as it likes.
+    }
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 

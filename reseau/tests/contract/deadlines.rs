@@ -208,7 +208,7 @@ fn a_timeout_loses_nothing(kind: Kind) {
                 },
             }
         }
-        assert!(elapsed > 0);
+        assert!(elapsed > 0 || cfg!(windows)); // (Its timers are coarser.)
         assert!(got == pattern(total));
         writer.await.unwrap();
     });
