@@ -173,7 +173,8 @@ fn a_thousand_under_tokio_on_the_global_loop() {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let addr = listener.local_addr().unwrap();
             let server = tokio::spawn(serve(listener));
-            let clients: Vec<_> = (0..1000).map(|i| tokio::spawn(talk(None, addr, i, 5))).collect();
+            let many = if cfg!(windows) { 200 } else { 1000 }; // (Wine polls slowly.)
+            let clients: Vec<_> = (0..many).map(|i| tokio::spawn(talk(None, addr, i, 5))).collect();
             for client in clients {
                 client.await.unwrap();
             }
