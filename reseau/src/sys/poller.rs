@@ -1,28 +1,18 @@
 //! The readiness poller, with registrations that cannot outlive what they watch.
-#![allow(unsafe_code)]
+//!
+//! On Linux it is epoll itself: `polling` re-arms its timer and its notifier around every wait,
+//! three system calls more per message of an echo (`docs/performance.md`). Elsewhere it is
+//! `polling`, on kqueue, event ports or IOCP.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "poller_epoll.rs"]
+mod system;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "poller_elsewhere.rs"]
+mod system;
+
+pub(crate) use system::{Poller, Registered};
 
 use super::Fd;
-use polling::{Event, Events, PollMode};
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// epoll, kqueue, event ports, or IOCP.
-pub(crate) struct Poller {
-    poller: Arc<polling::Poller>,
-    mode: PollMode,
-    raw: Events,
-    events: Vec<(usize, Interest)>,
-}
-
-/// A socket that the poller watches, until this is dropped.
-pub(crate) struct Registered<S: Watched> {
-    poller: Arc<polling::Poller>,
-    mode: PollMode,
-    source: S,
-    key: usize,
-    armed: Interest,
-}
 
 /// What is waited for, or what is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,77 +24,4 @@ pub(crate) struct Interest {
 /// An owner of a descriptor: always the same one, as long as the owner lives.
 pub(crate) trait Watched {
     fn fd(&self) -> &Fd;
-}
-
-impl Poller {
-    pub(crate) fn new() -> io::Result<Self> {
-        let poller = Arc::new(polling::Poller::new()?);
-        let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
-        Ok(Self { poller, mode, raw: Events::new(), events: Vec::new() })
-    }
-
-    /// Waits for events, a wake-up or the end of the time.
-    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        self.raw.clear();
-        self.events.clear();
-        match self.poller.wait(&mut self.raw, limit) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
-        self.events.extend(
-            self.raw
-                .iter()
-                .map(|event| (event.key, Interest { recv: event.readable, send: event.writable })),
-        );
-        Ok(())
-    }
-
-    pub(crate) fn register<S: Watched>(
-        &self,
-        key: usize,
-        source: S,
-        want: Interest,
-    ) -> io::Result<Registered<S>> {
-        let event = Event::new(key, want.recv, want.send);
-        // SAFETY: `Registered` owns the source and deletes the registration before it drops it.
-        unsafe { self.poller.add_with_mode(source.fd().os()?, event, self.mode)? };
-        let poller = self.poller.clone();
-        Ok(Registered { poller, mode: self.mode, source, key, armed: want })
-    }
-
-    pub(crate) fn unparker(&self) -> Box<dyn Fn() + Send + Sync> {
-        let poller = self.poller.clone();
-        Box::new(move || drop(poller.notify()))
-    }
-
-    pub(crate) fn events(&self) -> &[(usize, Interest)] {
-        &self.events
-    }
-}
-
-impl<S: Watched> Registered<S> {
-    /// Asks for `want`, if it is not what is asked for already.
-    pub(crate) fn want(&mut self, want: Interest) -> io::Result<()> {
-        if self.armed != want {
-            let event = Event::new(self.key, want.recv, want.send);
-            self.poller.modify_with_mode(self.source.fd().os()?, event, self.mode)?;
-            self.armed = want;
-        }
-        Ok(())
-    }
-
-    /// An event came: a one-shot interest is spent.
-    pub(crate) fn fired(&mut self) {
-        if self.mode == PollMode::Oneshot {
-            self.armed = Interest::default();
-        }
-    }
-}
-
-impl<S: Watched> Drop for Registered<S> {
-    fn drop(&mut self) {
-        if let Ok(socket) = self.source.fd().os() {
-            let _ = self.poller.delete(socket);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Those who send much do not keep others waiting, and those who are rude do not matter.
-use crate::stage::{listen, pair_at, pattern, run, settle, take};
+use crate::stage::{drain, listen, pair_at, pattern, poll_once, run, settle, take};
 use crate::{everywhere, on_kernels};
-use reseau::{Kind, TcpStream, spawn, yield_now};
+use reseau::{Kind, TcpSocket, TcpStream, spawn, yield_now};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -13,6 +13,9 @@ mod real {
     on_kernels!(
         busy_tasks_do_not_starve_sockets,
         a_peer_that_keeps_up_does_not_let_a_sender_hog_the_loop,
+        closing_sockets_do_not_starve_others,
+        #[cfg(target_os = "linux")]
+        who_waits_for_nothing_costs_nothing,
     );
 }
 
@@ -104,6 +107,62 @@ fn a_peer_that_keeps_up_does_not_let_a_sender_hog_the_loop(kind: Kind) {
         hog.abort();
     });
     assert!(reader.join().unwrap() > 0);
+}
+
+/// In every turn connects are given up, are cancelled, and answer; the other end has much to do.
+fn closing_sockets_do_not_starve_others(kind: Kind) {
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        let (mut client, mut server) = pair_at(&listener, addr).await;
+        let (other, at) = listen().await;
+        let closing = spawn(async move {
+            loop {
+                drop(poll_once(other.accept()).await);
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.set_zero_linger().unwrap(); // Ports are not to be used up.
+                drop(poll_once(socket.connect(at)).await);
+                yield_now().await;
+            }
+        });
+        for _ in 0..50 {
+            client.send("ping").await.unwrap();
+            assert_eq!(take(&mut server, 4).await, b"ping");
+        }
+        closing.abort();
+    });
+}
+
+/// Sockets that have something to say, to nobody, do not keep their loop awake.
+#[cfg(target_os = "linux")]
+fn who_waits_for_nothing_costs_nothing(kind: Kind) {
+    /// What this thread has computed so far, in nanoseconds.
+    fn busy() -> u64 {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        text.split_whitespace().next().unwrap().parse().unwrap()
+    }
+    run(kind, async {
+        let (listener, addr) = listen().await;
+        // One has more bytes than its window holds, one has ended, one was reset.
+        let (mut flood, mut flooded) = pair_at(&listener, addr).await;
+        while poll_once(flood.send(pattern(100_000))).await.is_some() {
+            settle().await;
+        }
+        assert!(flooded.recv().await.unwrap().is_some());
+        let (mut client, mut ended) = pair_at(&listener, addr).await;
+        client.send("x").await.unwrap();
+        client.close().await.unwrap();
+        assert_eq!(drain(&mut ended).await, b"x");
+        let (client, mut reset) = pair_at(&listener, addr).await;
+        client.set_zero_linger().unwrap();
+        drop(client);
+        assert!(reset.recv().await.is_err());
+        settle().await;
+        let (start, before) = (std::time::Instant::now(), busy());
+        reseau::sleep(std::time::Duration::from_millis(200)).await;
+        let computed = u128::from(busy() - before);
+        let passed = start.elapsed().as_nanos();
+        assert!(computed * 10 < passed, "awake for {computed} of {passed} ns");
+    });
 }
 
 /// Several streams with full lanes: all of them move.
