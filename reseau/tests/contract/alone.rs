@@ -26,13 +26,23 @@ pub(crate) fn is_child(kind: Kind, test: &str, descriptors: Option<u32>) -> bool
     let (_, file) = file.split_once("::").expect("a module of this program");
     let name = format!("{file}::{kind}::{test}");
     command.args(["--exact", "--nocapture", "--test-threads=1", &name]).env(CHILD, "1");
-    judge(&name, &command.output().unwrap());
+    match command.output() {
+        Ok(output) => judge(&name, &output),
+        // An emulator runs this program, and does not run what it starts.
+        Err(error) if error.to_string().contains("Exec format") => {
+            say(&format!("skipped: {name}: {error}"));
+        }
+        Err(error) => panic!("the child does not start: {error}"),
+    }
     false
 }
 
 fn judge(name: &str, output: &Output) {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(126) && err.contains("Exec format") {
+        return say(&format!("skipped: {name}: {err}"));
+    }
     if output.status.code() == Some(77) {
         return say(&format!("skipped: {name}: the limit of descriptors cannot be set: {err}"));
     }

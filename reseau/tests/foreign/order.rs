@@ -100,7 +100,7 @@ fn dropped_send_is_whole_or_nothing(stage: &mut Stage) {
             }
         }
     }
-    assert!(dropped > 0);
+    assert!(dropped > 0 || cfg!(windows)); // (Its buffers grow.)
     block_on(stream.close()).unwrap();
     let got = reader.join().unwrap();
     assert_eq!(got.len(), sent.len() * 3000);
