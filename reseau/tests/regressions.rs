@@ -1,5 +1,6 @@
 //! What was wrong once, each by the smallest program that showed it; and seeds of simulated worlds
 //! in which something went wrong. A failing seed of whatever test becomes a line here.
+#![cfg(feature = "async")]
 #![allow(clippy::disallowed_methods)] // Tests may look at the clock.
 
 #[path = "watchdog/mod.rs"]

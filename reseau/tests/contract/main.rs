@@ -3,6 +3,7 @@
 //!
 //! Where io_uring cannot be used those tests are skipped, and say so; `RESEAU_REQUIRE=uring` makes
 //! that a failure.
+#![cfg(feature = "async")]
 #![allow(clippy::disallowed_methods)] // Tests may look at the clock.
 // Where tests are left out, what they use stays.
 #![cfg_attr(windows, allow(unused_imports, dead_code))]

@@ -107,3 +107,35 @@ fn the_exit_does_not_wait_for_ever() {
         assert_eq!(status.code(), Some(7));
     });
 }
+
+/// With nothing to send the end of the process is not held up: it is compared with that of one that
+/// has no global loop.
+#[test]
+fn an_idle_global_loop_does_not_hold_up_the_exit() {
+    if let Some(addr) = to() {
+        drop(block_on(TcpStream::connect(addr)).unwrap());
+        std::process::exit(7);
+    }
+    if std::env::var_os(AT_ONCE).is_some() {
+        std::process::exit(7);
+    }
+    watched("an_idle_global_loop_does_not_hold_up_the_exit", || {
+        let name = "exit::an_idle_global_loop_does_not_hold_up_the_exit";
+        let start = std::time::Instant::now();
+        for _ in 0..3 {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let command = command.args(["--exact", "--test-threads=1", name]).env(AT_ONCE, "1");
+            assert_eq!(command.output().unwrap().status.code(), Some(7));
+        }
+        let without = start.elapsed();
+        let start = std::time::Instant::now();
+        for _ in 0..3 {
+            let test = "an_idle_global_loop_does_not_hold_up_the_exit";
+            assert_eq!(child(test, read_slowly).1.code(), Some(7));
+        }
+        let with = start.elapsed();
+        assert!(with < 10 * without + Duration::from_secs(1), "{with:?}, else {without:?}");
+    });
+}
+
+const AT_ONCE: &str = "RESEAU_TEST_EXIT_AT_ONCE";
