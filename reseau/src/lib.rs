@@ -1,7 +1,8 @@
 //! Sockets: blocking and async with one contract, on the kernel's best interface or in a simulated
 //! world, under any executor.
 //!
-//! ```
+#![cfg_attr(feature = "async", doc = "```")]
+#![cfg_attr(not(feature = "async"), doc = "```ignore")]
 //! use reseau::{TcpListener, TcpStream};
 //!
 //! # fn main() -> std::io::Result<()> {

@@ -24,6 +24,7 @@ mod real {
     on_kernels!(
         peers_write_into_a_dying_loop,
         the_kernel_has_let_go_when_a_loop_is_dropped,
+        what_comes_after_the_end_of_a_loop_is_for_the_next,
         waiters_elsewhere_hear_of_the_end,
     );
 }
@@ -83,25 +84,71 @@ fn peers_write_into_a_dying_loop(kind: Kind) {
 fn the_kernel_has_let_go_when_a_loop_is_dropped(kind: Kind) {
     for _ in 0..20 {
         let lp = Loop::with(&config(kind)).unwrap();
-        let (peers, addr) = lp.block_on(async {
+        let (peers, held, addr) = lp.block_on(async {
             let (listener, addr) = listen().await;
-            let mut peers = Vec::new();
-            for _ in 0..8 {
+            let (mut peers, mut held) = (Vec::new(), Vec::new());
+            for i in 0..8 {
                 let peer = std::net::TcpStream::connect(addr).unwrap();
                 peer.set_nonblocking(true).unwrap();
                 peers.push(peer);
                 let (mut stream, _) = listener.accept().await.unwrap();
-                spawn(async move { while let Ok(Some(_)) = stream.recv().await {} }).detach();
+                assert!(poll_once(stream.recv()).await.is_none());
+                if i % 2 == 0 {
+                    held.push(stream);
+                } else {
+                    spawn(async move { while let Ok(Some(_)) = stream.recv().await {} }).detach();
+                }
             }
             spawn(async move { while listener.accept().await.is_ok() {} }).detach();
             settle().await;
-            (peers, addr)
+            (peers, held, addr)
         });
         drop(lp);
+        drop(held);
         for peer in peers {
             assert!(matches!(peer.peek(&mut [0]), Ok(0)), "closed, and not soon, but now");
         }
         assert!(std::net::TcpStream::connect(addr).is_err(), "nobody listens any more");
+    }
+}
+
+/// Bytes come before, while and after the loop ends, and no operation of it is left to swallow any.
+fn what_comes_after_the_end_of_a_loop_is_for_the_next(kind: Kind) {
+    const TOTAL: usize = 400_000;
+    for round in 0..10 {
+        let lp = Loop::with(&config(kind)).unwrap();
+        let (peers, streams) = lp.block_on(async {
+            let (listener, addr) = listen().await;
+            let (mut peers, mut streams) = (Vec::new(), Vec::new());
+            for _ in 0..8 {
+                peers.push(std::net::TcpStream::connect(addr).unwrap());
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(poll_once(stream.recv()).await.is_none());
+                streams.push(stream);
+            }
+            settle().await;
+            (peers, streams)
+        });
+        let writer = std::thread::spawn(move || {
+            for frame in pattern(TOTAL).chunks(1000) {
+                for mut peer in &peers {
+                    std::io::Write::write_all(&mut peer, frame).unwrap();
+                }
+            }
+        });
+        lp.block_on(reseau::sleep(Duration::from_micros(200 * round)));
+        drop(lp);
+        let detached: Vec<_> = streams.into_iter().map(|stream| now(stream.detach())).collect();
+        run(kind, async {
+            let read = detached.into_iter().map(|detached| {
+                let mut stream = detached.unwrap().attach().unwrap();
+                spawn(async move { drain(&mut stream).await })
+            });
+            for task in read.collect::<Vec<_>>() {
+                assert!(task.await.unwrap() == pattern(TOTAL), "bytes are missing");
+            }
+        });
+        writer.join().unwrap();
     }
 }
 
