@@ -1,6 +1,8 @@
 //! How connections end: one direction, both, in order, by force, and what can still be read then.
 use crate::everywhere;
-use crate::stage::{drain, listen, pair, pattern, resets_are_lost, run, scaled, settle, take};
+use crate::stage::{
+    drain, listen, listen_in, pair, pattern, resets_are_lost, run, scaled, settle, take,
+};
 use reseau::{Config, Kind, Loop, TcpStream, spawn};
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -294,7 +296,7 @@ fn drop_does_not_wait_for_a_peer_that_reads_nothing(kind: Kind) {
 /// Connections that nobody asked for end with their listener, those already accepted included.
 fn drop_of_a_listener_turns_its_connections_away(kind: Kind) {
     run(kind, async {
-        let (listener, addr) = listen().await;
+        let (listener, addr) = listen_in(13).await;
         assert!(crate::stage::poll_once(listener.accept()).await.is_none());
         let mut clients = Vec::new();
         for _ in 0..100 {

@@ -1,6 +1,6 @@
 //! Connections that do not come about, and addresses that cannot be had.
 use crate::everywhere;
-use crate::stage::{any, listen, poll_once, run, settle, take};
+use crate::stage::{any, listen, listen_in, poll_once, run, settle, take};
 use reseau::error::{Class, Error, Operation};
 use reseau::{Kind, TcpListener, TcpSocket, TcpStream, timeout};
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ everywhere!(
 
 fn refused(kind: Kind) {
     run(kind, async {
-        let (listener, addr) = listen().await;
+        let (listener, addr) = listen_in(11).await;
         drop(listener);
         settle().await;
         for _ in 0..5 {
@@ -98,7 +98,7 @@ fn a_full_backlog_drains(kind: Kind) {
 
 fn many_addresses_are_tried(kind: Kind) {
     run(kind, async {
-        let (closed, nobody) = listen().await;
+        let (closed, nobody) = listen_in(12).await;
         drop(closed);
         let (listener, addr) = listen().await;
         settle().await;

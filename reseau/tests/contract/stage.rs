@@ -53,6 +53,20 @@ pub(crate) fn any() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
+/// An address that is this test's alone, where all of 127/8 is here. To find that nobody listens
+/// any more, there must be nobody else who might.
+pub(crate) fn corner(number: u8) -> SocketAddr {
+    let last = if cfg!(target_os = "linux") { number } else { 1 };
+    SocketAddr::from(([127, 0, 0, last], 0))
+}
+
+/// As [`listen`], in a corner.
+pub(crate) async fn listen_in(number: u8) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(corner(number)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
 pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(any()).await.unwrap();
     let addr = listener.local_addr().unwrap();

@@ -1,6 +1,8 @@
 //! Loops, sockets and futures end in any order, in the middle of anything.
 #![allow(clippy::async_yields_async)] // Futures are among the things that are dropped here.
-use crate::stage::{config, drain, listen, pair, pair_at, pattern, poll_once, run, settle};
+use crate::stage::{
+    config, drain, listen, listen_in, pair, pair_at, pattern, poll_once, run, settle,
+};
 use crate::{everywhere, on_kernels};
 use reseau::{Config, Kind, Loop, Remote, TcpListener, TcpStream, spawn};
 use std::future::Future;
@@ -85,7 +87,7 @@ fn the_kernel_has_let_go_when_a_loop_is_dropped(kind: Kind) {
     for _ in 0..20 {
         let lp = Loop::with(&config(kind)).unwrap();
         let (peers, held, addr) = lp.block_on(async {
-            let (listener, addr) = listen().await;
+            let (listener, addr) = listen_in(14).await;
             let (mut peers, mut held) = (Vec::new(), Vec::new());
             for i in 0..8 {
                 let peer = std::net::TcpStream::connect(addr).unwrap();

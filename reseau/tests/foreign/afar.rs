@@ -1,6 +1,6 @@
 //! Closing, starving, waiting and timing from afar.
 use crate::foreign;
-use crate::stage::{Stage, accept, block_on, bytes, check, poll_once, tokio_of_many};
+use crate::stage::{Stage, accept, block_on, bytes, check, corner, poll_once, tokio_of_many};
 use reseau::{Config, TcpListener, TcpStream};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn close_from_afar(stage: &mut Stage) {
 }
 
 fn a_listener_closed_from_afar(stage: &mut Stage) {
-    let (listener, addr) = stage.listen();
+    let (listener, addr) = stage.listen_at(corner(22));
     assert!(poll_once(listener.accept()).is_none());
     let mut peers: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
     thread::spawn(move || drop(listener)).join().unwrap();
@@ -123,7 +123,7 @@ fn a_deadline_set_by_another_thread_wakes_who_waits(stage: &mut Stage) {
 
 fn dropped_connects(stage: &mut Stage) {
     let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind(corner(21)).unwrap();
         listener.local_addr().unwrap()
     };
     let (_listener, somebody) = stage.listen();

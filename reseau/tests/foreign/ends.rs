@@ -1,6 +1,6 @@
 //! A loop ends: everybody who uses its sockets from elsewhere hears of it, and nobody hangs.
 use crate::foreign;
-use crate::stage::{Stage, accept, block_on, bytes, poll_once, tokio_of_many};
+use crate::stage::{Stage, accept, block_on, bytes, corner, poll_once, tokio_of_many};
 use reseau::{Config, TcpListener, TcpStream};
 use std::io::Read;
 use std::net::TcpStream as Peer;
@@ -212,7 +212,7 @@ fn what_was_queued_is_sent_within_the_grace(stage: &mut Stage) {
 
 /// Dropped, split, detached, closed and used, long after their loop.
 fn sockets_outlive_their_loop(stage: &mut Stage) {
-    let (listener, addr) = stage.listen();
+    let (listener, addr) = stage.listen_at(corner(23));
     let mut streams: Vec<_> = (0..6).map(|_| accept(&listener, addr)).collect();
     for (stream, _) in &mut streams {
         assert!(poll_once(stream.recv()).is_none());

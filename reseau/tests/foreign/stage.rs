@@ -55,7 +55,11 @@ impl Stage {
     }
 
     pub(crate) fn listen(&self) -> (TcpListener, SocketAddr) {
-        let listener = block_on(TcpListener::bind_on(&self.remote, any())).unwrap();
+        self.listen_at(any())
+    }
+
+    pub(crate) fn listen_at(&self, addr: SocketAddr) -> (TcpListener, SocketAddr) {
+        let listener = block_on(TcpListener::bind_on(&self.remote, addr)).unwrap();
         let addr = listener.local_addr().unwrap();
         (listener, addr)
     }
@@ -84,6 +88,13 @@ pub(crate) fn tokio_of_many() -> tokio::runtime::Runtime {
 
 pub(crate) fn tokio_of_one() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// An address that is this test's alone, where all of 127/8 is here. To find that nobody listens
+/// any more, there must be nobody else who might.
+pub(crate) fn corner(number: u8) -> SocketAddr {
+    let last = if cfg!(target_os = "linux") { number } else { 1 };
+    SocketAddr::from(([127, 0, 0, last], 0))
 }
 
 /// Polls a future once, with a waker, and drops it.
