@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::Fault;
 use crate::pool::Pool;
 use crate::sys::{Fd, OsSocket};
-use io_uring::types::{self, CancelBuilder, Timespec};
+use io_uring::types::{self, CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -32,32 +32,6 @@ pub(crate) struct Uring {
     blocks_max: usize,
     wake: Arc<OwnedFd>,
     wake_armed: bool,
-    /// Sends submitted since the last wait.
-    sends: u32,
-    patience: Patience,
-}
-
-/// Whether to wait for the answers of small sends together with the next thing that comes.
-///
-/// They are over as soon as they are submitted, and their answers would end the wait before
-/// anything has come. So the wait is for one answer more than there are sends, and the kernel is
-/// told to let that go after a moment (it can from 6.12 on). Where traffic is so thin that the
-/// moment passes, that costs a wake-up for nothing: then it is not tried again for a while.
-struct Patience {
-    possible: bool,
-    /// Waits to go before it is tried again.
-    rest: u32,
-    /// How long the next rest will be.
-    next_rest: u32,
-}
-
-/// What `io_uring_enter` takes with `IORING_ENTER_EXT_ARG`: the kernel's `io_uring_getevents_arg`.
-#[repr(C)]
-struct Wait {
-    sigmask: u64,
-    sigmask_size: u32,
-    min_wait_usec: u32,
-    time: u64,
 }
 
 /// What the kernel works on for one socket.
@@ -78,11 +52,8 @@ impl Uring {
             .build(SQ_ENTRIES)?;
         let blocks = Blocks::new(&ring, blocks_max)?;
         let wake = Arc::new(event_fd()?);
-        let possible = ring.params().is_feature_min_timeout();
         Ok(Self {
             ring,
-            sends: 0,
-            patience: Patience { possible, rest: 0, next_rest: RESTS.0 },
             flying: Vec::new(),
             in_flight: 0,
             blocks,
@@ -123,7 +94,6 @@ impl Uring {
             self.flying.resize_with(id.key + 1, Flights::default);
         }
         let entry = entry(fd, &op).user_data(to_data(id));
-        self.sends += u32::from(matches!(op, Op::Send(_)));
         let flights = &mut self.flying[id.key];
         let place = &mut flights.ops[id.side as usize];
         assert!(place.is_none(), "one operation per lane");
@@ -182,28 +152,15 @@ impl Uring {
 
     fn enter(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let ready = !self.ring.completion().is_empty();
-        let queued = self.ring.submission().len() as u32;
-        if ready && queued == 0 {
+        if ready && self.ring.submission().is_empty() {
             return Ok(());
         }
         let time = deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
-        let sends = std::mem::take(&mut self.sends);
-        let parks = !ready && deadline.is_none_or(|at| at > clock::real());
-        let patient = parks && sends > 0 && self.patience.is_worth_it();
-        let wait = Wait {
-            sigmask: 0,
-            sigmask_size: 0,
-            min_wait_usec: if patient { PATIENCE } else { 0 },
-            time: time.as_ref().map_or(0, |time| std::ptr::from_ref(time) as u64),
-        };
-        let want = if ready { 0 } else { 1 + if patient { sends } else { 0 } };
-        // SAFETY: `wait` and the time that it points to live until the call returns.
-        let entered =
-            unsafe { self.ring.submitter().enter(queued, want, ENTER_FLAGS, Some(&wait)) };
-        if patient {
-            self.patience.learn(self.ring.completion().len() > sends as usize);
+        let mut args = SubmitArgs::new();
+        if let Some(time) = &time {
+            args = args.timespec(time);
         }
-        match entered {
+        match self.ring.submitter().submit_with_args(usize::from(!ready), &args) {
             Ok(_) => Ok(()),
             // The time is over, a signal came, or the completions overflow: there is something
             // to collect.
@@ -282,23 +239,6 @@ impl Uring {
     }
 }
 
-impl Patience {
-    fn is_worth_it(&mut self) -> bool {
-        let rested = self.rest == 0;
-        self.rest = self.rest.saturating_sub(1);
-        self.possible && rested
-    }
-
-    fn learn(&mut self, paid: bool) {
-        if paid {
-            self.next_rest = RESTS.0;
-        } else {
-            self.rest = self.next_rest;
-            self.next_rest = (self.next_rest * 2).min(RESTS.1);
-        }
-    }
-}
-
 impl Drop for Uring {
     fn drop(&mut self) {
         let mut done = Vec::new();
@@ -359,10 +299,4 @@ const CANCEL: u64 = u64::MAX - 1;
 const ACCEPT_FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 const SEND_MAX: u32 = 1 << 30;
-/// `IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG`.
-const ENTER_FLAGS: u32 = 1 | 8;
-/// Microseconds for which a send that blocks may hold up other answers.
-const PATIENCE: u32 = 50;
-/// The shortest and the longest rest from patience, in waits.
-const RESTS: (u32, u32) = (8, 4096);
 const GO_ON: [i32; 4] = [libc::ETIME, libc::EINTR, libc::EBUSY, libc::EAGAIN];
