@@ -112,7 +112,10 @@ pub(crate) fn open(kind: Option<Kind>, limits: &Limits) -> io::Result<(Driver, A
             make(kind, limits, report)
         }
         None => match try_uring() {
-            Ok(()) => make(Kind::Uring, limits, chosen_uring()),
+            // It works, but memory or descriptors for one more ring may be wanting.
+            Ok(()) => make(Kind::Uring, limits, chosen_uring()).or_else(|error| {
+                make(Kind::Ready, limits, fallen_back(format!("no more rings: {error}")))
+            }),
             Err(why) => make(Kind::Ready, limits, fallen_back(why)),
         },
     }

@@ -19,7 +19,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Uring {
     ring: IoUring,
@@ -49,6 +49,7 @@ impl Uring {
             .setup_clamp()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            .setup_taskrun_flag()
             .build(SQ_ENTRIES)?;
         let blocks = Blocks::new(&ring, blocks_max)?;
         let wake = Arc::new(event_fd()?);
@@ -147,6 +148,15 @@ impl Uring {
         self.enter(deadline)?;
         done.append(&mut self.early);
         self.collect(done);
+        // One call does some 20 pieces of the kernel's work for this ring, and a turn may lead to
+        // more of them: what is left would only grow, and everybody wait for it.
+        for _ in 0..ENTERS_MAX {
+            if !self.ring.submission().taskrun() {
+                break;
+            }
+            self.enter(Some(clock::now()))?;
+            self.collect(done);
+        }
         Ok(())
     }
 
@@ -242,13 +252,21 @@ impl Uring {
 impl Drop for Uring {
     fn drop(&mut self) {
         let mut done = Vec::new();
+        // One by one, each by its name: to cancel "any" makes the kernel search for each of them.
+        for key in 0..self.flying.len() {
+            [Side::Recv, Side::Send].into_iter().for_each(|side| self.cancel(Id { key, side }));
+        }
         while self.in_flight > 0 {
-            let _ = self.ring.submit();
-            let _ = self.ring.submitter().register_sync_cancel(None, CancelBuilder::any().all());
-            if self.enter(None).is_err() {
+            if self.enter(Some(clock::real() + STRAGGLE_MAX)).is_err() {
                 std::process::abort(); // The kernel may still write: there is no safe way on.
             }
+            let before = self.in_flight;
             self.collect(&mut done);
+            done.clear();
+            if self.in_flight == before {
+                let any = CancelBuilder::any().all();
+                let _ = self.ring.submitter().register_sync_cancel(None, any);
+            }
         }
     }
 }
@@ -291,6 +309,10 @@ fn from_data(data: u64) -> Id {
     Id { key: (data >> 1) as usize, side }
 }
 
+/// How long operations may take to answer to a cancel before all are cancelled once more.
+const STRAGGLE_MAX: Duration = Duration::from_millis(50);
+/// How often the kernel may be asked to go on with its work in one turn.
+const ENTERS_MAX: u32 = 64;
 const SQ_ENTRIES: u32 = 256;
 /// Bursts beyond it overflow into the kernel's own list, which loses nothing.
 const CQ_ENTRIES: u32 = 4096;

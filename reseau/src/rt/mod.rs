@@ -202,16 +202,22 @@ impl Loop {
         self.tasks.run();
         // What tasks have closed or spent is let go of before the loop may sleep.
         self.release(&mut scratch.after);
+        self.tell_drained(&mut scratch); // Perhaps there is nothing to wait for.
         let busy = self.tasks.are_ready() || woken() || self.stop.get().is_some();
         let deadline = if busy || !self.home.door().park() { Some(clock::now()) } else { None };
         let turned = self.driver().borrow_mut().turn(deadline);
         self.home.door().awake();
         self.release(&mut scratch.after);
+        self.tell_drained(&mut scratch);
+        self.scratch.replace(scratch);
+        turned
+    }
+
+    /// Tells those who wait until everything queued is sent, when it is.
+    fn tell_drained(&self, scratch: &mut Scratch) {
         if !scratch.drains.is_empty() && !self.driver().borrow().is_sending() {
             scratch.drains.drain(..).for_each(|told| told());
         }
-        self.scratch.replace(scratch);
-        turned
     }
 
     /// Takes what other threads left in the inbox.
