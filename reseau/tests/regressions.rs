@@ -178,6 +178,10 @@ fn a_ring_that_is_refused_later_is_no_reason_to_fail() {
     use seccompiler::{SeccompAction, SeccompFilter};
     const IO_URING_SETUP: i64 = 425;
     watched("a_ring_that_is_refused_later_is_no_reason_to_fail", || {
+        // A driver that was asked for has no second choice, and its reason is that it was asked for.
+        if std::env::var_os("RESEAU_DRIVER").is_some() {
+            return;
+        }
         drop(Loop::new().unwrap());
         let deny = SeccompFilter::new(
             [(IO_URING_SETUP, vec![])].into(),
