@@ -178,7 +178,7 @@ fn a_ring_that_is_refused_later_is_no_reason_to_fail() {
     use seccompiler::{SeccompAction, SeccompFilter};
     const IO_URING_SETUP: i64 = 425;
     watched("a_ring_that_is_refused_later_is_no_reason_to_fail", || {
-        // A driver that was asked for has no second choice, and its reason is that it was asked for.
+        // A driver that was asked for has no second choice, and being asked for is its reason.
         if std::env::var_os("RESEAU_DRIVER").is_some() {
             return;
         }

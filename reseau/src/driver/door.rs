@@ -11,15 +11,13 @@ pub(crate) struct Door<T> {
     /// The owner is parked, or about to be, and nobody has unparked it yet. Set under the lock;
     /// cleared by whoever unparks, under the lock, or by the owner when it has woken.
     parked: AtomicBool,
-    /// Something was left: a hint that saves the owner from looking in vain. What it misses, the
-    /// lock shows before the owner sleeps.
+    /// Something came since the last look. It changes under the lock; read without, it is a hint
+    /// that saves the owner from looking in vain.
     mail: AtomicBool,
 }
 
 struct Inbox<T> {
     left: Vec<T>,
-    /// Something came since the last look: the owner must not park.
-    pending: bool,
     /// The loop has ended; nothing will be looked at again.
     closed: bool,
 }
@@ -35,7 +33,7 @@ pub(crate) enum Posted {
 
 impl<T> Door<T> {
     pub(crate) fn new() -> Self {
-        let inbox = Inbox { left: Vec::new(), pending: false, closed: false };
+        let inbox = Inbox { left: Vec::new(), closed: false };
         Self {
             inbox: Mutex::new(inbox),
             parked: AtomicBool::new(false),
@@ -50,17 +48,17 @@ impl<T> Door<T> {
             return Err(thing);
         }
         inbox.left.push(thing);
-        Ok(self.ring(inbox))
+        Ok(self.ring(&inbox))
     }
 
     /// Leaves nothing but the wish that the owner look around once.
     pub(crate) fn knock(&self) -> Posted {
         let inbox = self.inbox();
-        if inbox.closed { Posted::Seen } else { self.ring(inbox) }
+        if inbox.closed { Posted::Seen } else { self.ring(&inbox) }
     }
 
-    fn ring(&self, mut inbox: MutexGuard<'_, Inbox<T>>) -> Posted {
-        inbox.pending = true;
+    /// The lock is held: that is what makes `mail` and `parked` one.
+    fn ring(&self, _inbox: &MutexGuard<'_, Inbox<T>>) -> Posted {
         self.mail.store(true, Ordering::Relaxed);
         if self.parked.load(Ordering::Relaxed) {
             self.parked.store(false, Ordering::Relaxed);
@@ -83,15 +81,14 @@ impl<T> Door<T> {
             return;
         }
         let mut inbox = self.inbox();
-        inbox.pending = false;
         self.mail.store(false, Ordering::Relaxed);
         std::mem::swap(into, &mut inbox.left);
     }
 
     /// Announces sleep. False: something came meanwhile, so look first.
     pub(crate) fn park(&self) -> bool {
-        let inbox = self.inbox();
-        let park = !inbox.pending;
+        let _inbox = self.inbox();
+        let park = !self.mail.load(Ordering::Relaxed);
         if park {
             self.parked.store(true, Ordering::Relaxed);
         }

@@ -243,11 +243,7 @@ impl RecvLane {
                 self.state = State::Starved;
                 return Next::Starve;
             }
-            // Somebody came back while the cancel was on its way: no need to trouble them.
-            Event::Cancelled if self.wants() => {
-                self.state = State::Armed;
-                return Next::Rearm;
-            }
+            // Somebody may have come back while the cancel was on its way: see below.
             Event::Cancelled => {}
             Event::Connected | Event::Sent(_) => unreachable!("not a receive event"),
         }
@@ -255,7 +251,7 @@ impl RecvLane {
             self.demoted = true;
             return Next::Cancel;
         }
-        // A multishot operation may end with an item (the kernel ran out of something).
+        // A multishot operation may end with an item (the kernel ran out of something), or late.
         if last && self.wants() {
             self.state = State::Armed;
             return Next::Rearm;

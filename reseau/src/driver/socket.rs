@@ -5,9 +5,10 @@
 //! lane's lock no user code runs: wakers are cloned before, dropped and woken after; chunks and
 //! sockets are dropped after. Never two lanes at once, and no system call under either.
 use super::ask::{Accepted, How, ask, finished, gather, look};
+use super::deadline::Deadline;
 use super::door::Mark;
 use super::lane::{End, Item, Next, RecvLane, SendLane, Shape, State};
-use super::waiters::Who;
+use super::waiters::{Waiters, Who};
 use super::{Destination, Event, Home, Op, Side};
 use crate::addr::Addr;
 use crate::error::Fault;
@@ -92,6 +93,24 @@ impl Socket {
 
     pub(crate) fn send_lane(&self) -> MutexGuard<'_, SendLane> {
         lock(&self.send)
+    }
+
+    /// What both lanes have, under the lock of one of them.
+    pub(crate) fn either<T>(
+        &self,
+        side: Side,
+        f: impl FnOnce(&mut State, &mut Deadline, &mut Waiters) -> T,
+    ) -> T {
+        match side {
+            Side::Recv => {
+                let lane = &mut *self.recv_lane();
+                f(&mut lane.state, &mut lane.deadline, &mut lane.waiters)
+            }
+            Side::Send => {
+                let lane = &mut *self.send_lane();
+                f(&mut lane.state, &mut lane.deadline, &mut lane.waiters)
+            }
+        }
     }
 
     /// The home has put something into the receive lane.
@@ -410,25 +429,12 @@ impl Socket {
     pub(crate) fn set_deadline(self: &Arc<Self>, side: Side, at: Option<Instant>) {
         let past = at.is_some_and(|at| at <= crate::clock::now());
         let mut woken = Vec::new();
-        {
-            let (mut recv, mut send);
-            let (deadline, waiters) = match side {
-                Side::Recv => {
-                    recv = self.recv_lane();
-                    let lane = &mut *recv;
-                    (&mut lane.deadline, &mut lane.waiters)
-                }
-                Side::Send => {
-                    send = self.send_lane();
-                    let lane = &mut *send;
-                    (&mut lane.deadline, &mut lane.waiters)
-                }
-            };
+        self.either(side, |_, deadline, waiters| {
             deadline.set(at, past);
             if past {
                 waiters.take(&mut woken);
             }
-        }
+        });
         woken.into_iter().for_each(wake);
         if at.is_some() && !past {
             self.home.kick(self, side);
@@ -450,10 +456,7 @@ impl Socket {
     /// A future with a ticket is gone.
     pub(crate) fn withdraw(&self, side: Side, ticket: Option<u64>) {
         let Some(ticket) = ticket else { return };
-        let waker = match side {
-            Side::Recv => self.recv_lane().waiters.withdraw(ticket),
-            Side::Send => self.send_lane().waiters.withdraw(ticket),
-        };
+        let waker = self.either(side, |_, _, waiters| waiters.withdraw(ticket));
         drop(waker);
     }
 

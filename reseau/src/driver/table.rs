@@ -193,20 +193,7 @@ impl Driver {
 
     fn fire_lane(&mut self, id: Id, now: Instant) {
         let socket = self.table[id.key].clone();
-        let later = {
-            let (mut recv, mut send);
-            let (state, deadline, waiters) = match id.side {
-                Side::Recv => {
-                    recv = socket.recv_lane();
-                    let lane = &mut *recv;
-                    (&mut lane.state, &mut lane.deadline, &mut lane.waiters)
-                }
-                Side::Send => {
-                    send = socket.send_lane();
-                    let lane = &mut *send;
-                    (&mut lane.state, &mut lane.deadline, &mut lane.waiters)
-                }
-            };
+        let later = socket.either(id.side, |state, deadline, waiters| {
             let later = deadline.fire(now);
             if *state == State::Paused {
                 *state = State::Idle;
@@ -215,7 +202,7 @@ impl Driver {
                 waiters.take(&mut self.after.wakers);
             }
             later
-        };
+        });
         if let Some(at) = later {
             self.set_timer(&socket, id.side, at);
         }
@@ -282,11 +269,7 @@ impl Driver {
     }
 
     fn cancel(&mut self, socket: &Socket, id: Id) {
-        let armed = match id.side {
-            Side::Recv => start_cancel(&mut socket.recv_lane().state),
-            Side::Send => start_cancel(&mut socket.send_lane().state),
-        };
-        if armed {
+        if socket.either(id.side, |state, _, _| start_cancel(state)) {
             self.backend.cancel(id);
         }
     }
@@ -505,10 +488,7 @@ fn on_send(socket: &Socket, completion: Completion, after: &mut Aftermath) -> Th
 }
 
 fn deadline_of<T>(socket: &Socket, side: Side, f: impl FnOnce(&mut Deadline) -> T) -> T {
-    match side {
-        Side::Recv => f(&mut socket.recv_lane().deadline),
-        Side::Send => f(&mut socket.send_lane().deadline),
-    }
+    socket.either(side, |_, deadline, _| f(deadline))
 }
 
 /// Nothing of the socket is in the kernel, and nothing of it has to go there.

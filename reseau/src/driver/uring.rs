@@ -13,11 +13,12 @@ use super::{Completion, Event, Id, Op, Side, Socket, Unpark};
 use crate::clock;
 use crate::error::Fault;
 use crate::pool::Pool;
+use crate::sys::counter::Counter;
 use crate::sys::{Fd, OsSocket};
 use io_uring::types::{self, CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ pub(crate) struct Uring {
     early: Vec<Completion>,
     pool: Pool,
     blocks_max: usize,
-    wake: Arc<OwnedFd>,
+    wake: Counter,
     wake_armed: bool,
 }
 
@@ -52,7 +53,7 @@ impl Uring {
             .setup_taskrun_flag()
             .build(SQ_ENTRIES)?;
         let blocks = Blocks::new(&ring, blocks_max)?;
-        let wake = Arc::new(event_fd()?);
+        let wake = Counter::new()?;
         Ok(Self {
             ring,
             flying: Vec::new(),
@@ -67,12 +68,7 @@ impl Uring {
     }
 
     pub(crate) fn unparker(&self) -> Unpark {
-        let wake = self.wake.clone();
-        Box::new(move || {
-            let one = 1u64.to_ne_bytes();
-            // SAFETY: eight readable bytes, and a descriptor that `wake` keeps open.
-            unsafe { libc::write(wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-        })
+        self.wake.ringer()
     }
 
     pub(crate) fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
@@ -187,7 +183,7 @@ impl Uring {
                 CANCEL => continue,
                 WAKE => {
                     self.wake_armed = more;
-                    self.hush();
+                    self.wake.hush();
                     continue;
                 }
                 _ => {}
@@ -208,13 +204,6 @@ impl Uring {
         }
         self.in_flight -= 1;
         Some(op.expect("an operation completes once"))
-    }
-
-    /// Empties the wake-up counter.
-    fn hush(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: eight writable bytes, and an open descriptor that does not block.
-        unsafe { libc::read(self.wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
     }
 
     fn event(&mut self, id: Id, entry: &cqueue::Entry) -> Event {
@@ -288,16 +277,6 @@ fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
             opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
         }
     }
-}
-
-fn event_fd() -> io::Result<OwnedFd> {
-    // SAFETY: no memory is involved.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a fresh descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn to_data(id: Id) -> u64 {

@@ -35,6 +35,8 @@ use std::time::Duration;
 pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
 
 pub(crate) mod blocking;
+#[cfg(all(feature = "async", any(target_os = "linux", target_os = "android")))]
+pub(crate) mod counter;
 #[cfg(feature = "async")]
 mod credentials;
 mod descriptor;

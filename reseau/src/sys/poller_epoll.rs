@@ -2,15 +2,16 @@
 #![allow(unsafe_code)]
 
 use super::{Interest, Watched};
+use crate::sys::counter::{Counter, owned};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// An epoll instance, and the counter that wakes it from other threads.
 pub(crate) struct Poller {
     epoll: Arc<OwnedFd>,
-    wake: Arc<OwnedFd>,
+    wake: Counter,
     raw: Vec<libc::epoll_event>,
     events: Vec<(usize, Interest)>,
     /// The kernel can wait for less than a millisecond (5.11 and newer).
@@ -36,13 +37,12 @@ impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: no memory is involved.
         let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: no memory is involved.
-        let wake = owned(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
+        let wake = Counter::new()?;
         let interest = Interest { recv: true, send: false };
         control(&epoll, libc::EPOLL_CTL_ADD, wake.as_raw_fd(), WAKE, interest)?;
         Ok(Self {
             epoll: Arc::new(epoll),
-            wake: Arc::new(wake),
+            wake,
             raw: Vec::with_capacity(EVENTS_MAX),
             events: Vec::new(),
             precise: true,
@@ -69,7 +69,7 @@ impl Poller {
         for event in &self.raw {
             let (key, bits) = (event.u64, event.events as i32);
             if key == WAKE {
-                hush(&self.wake);
+                self.wake.hush();
                 continue;
             }
             let recv = bits & (libc::EPOLLIN | libc::EPOLLRDHUP | OVER) != 0;
@@ -114,12 +114,7 @@ impl Poller {
     }
 
     pub(crate) fn unparker(&self) -> Box<dyn Fn() + Send + Sync> {
-        let wake = self.wake.clone();
-        Box::new(move || {
-            let one = 1u64.to_ne_bytes();
-            // SAFETY: eight readable bytes, and a descriptor that `wake` keeps open.
-            unsafe { libc::write(wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-        })
+        self.wake.ringer()
     }
 
     pub(crate) fn events(&self) -> &[(usize, Interest)] {
@@ -165,21 +160,6 @@ fn control(epoll: &OwnedFd, call: i32, fd: RawFd, key: u64, want: Interest) -> i
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// Empties the wake-up counter.
-fn hush(wake: &OwnedFd) {
-    let mut count = [0u8; 8];
-    // SAFETY: eight writable bytes, and an open descriptor that does not block.
-    unsafe { libc::read(wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-}
-
-fn owned(fd: RawFd) -> io::Result<OwnedFd> {
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a fresh descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 const WAKE: u64 = u64::MAX;
