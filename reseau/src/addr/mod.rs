@@ -8,10 +8,12 @@ use std::net::SocketAddr;
 
 mod draft;
 mod endpoint;
+mod family;
 mod unix;
 
 pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
+pub use family::{Family, Inet, Unix};
 pub use unix::UnixAddr;
 
 /// The address of a socket, whatever its family.

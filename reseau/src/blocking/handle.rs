@@ -41,7 +41,7 @@ impl Handle {
 
     fn connect_to(addr: &Addr, limit: Option<Duration>) -> io::Result<Self> {
         let raw = sys::to_sock_addr(addr)?;
-        let socket = calls::open(sys::domain(addr))?;
+        let socket = calls::open(sys::domain(addr), sys::Kind::Stream)?;
         match limit {
             None => calls::connect(&socket, &raw)?,
             Some(limit) => socket.connect_timeout(&raw, limit)?,
@@ -50,7 +50,7 @@ impl Handle {
     }
 
     pub(super) fn pair() -> io::Result<(Self, Self)> {
-        calls::pair().map(|(a, b)| (Self::new(a), Self::new(b)))
+        calls::pair(sys::Kind::Stream).map(|(a, b)| (Self::new(a), Self::new(b)))
     }
 
     /// Accepts from `listener`; the address is the kernel's.
@@ -172,7 +172,8 @@ pub(super) fn listen(addrs: impl IntoIterator<Item = Addr>, backlog: u32) -> io:
 fn listen_on(addr: &Addr, backlog: u32) -> Result<OsSocket, Error> {
     let failed = |operation| move |error| Error::new(operation, error);
     let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
-    let socket = calls::open(sys::domain(addr)).map_err(failed(Operation::Open))?;
+    let socket =
+        calls::open(sys::domain(addr), sys::Kind::Stream).map_err(failed(Operation::Open))?;
     if sys::REUSE_ADDRESS && addr.inet().is_some() {
         socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
     }

@@ -9,7 +9,7 @@ use super::{Aftermath, Driver, DriverReport, Op, Side, Socket};
 use crate::clock;
 use crate::pool::Pool;
 use crate::sys::sim::World;
-use crate::sys::{Domain, Fd};
+use crate::sys::{Domain, Fd, Kind};
 use async_task::Runnable;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -85,16 +85,21 @@ impl Home {
 
     /// A new stream socket of this loop's kernel.
     pub(crate) fn open(&self, domain: Domain) -> io::Result<Fd> {
+        self.open_as(domain, Kind::Stream)
+    }
+
+    /// A new socket of this loop's kernel.
+    pub(crate) fn open_as(&self, domain: Domain, kind: Kind) -> io::Result<Fd> {
         match &self.world {
-            Some(world) => Ok(Fd::Sim(world.open(domain))),
-            None => Fd::open(domain),
+            Some(world) => world.open_as(domain, kind).map(Fd::Sim),
+            None => Fd::open_as(domain, kind),
         }
     }
 
-    /// Two connected Unix streams of this loop's kernel.
-    pub(crate) fn pair(&self) -> io::Result<(Fd, Fd)> {
-        let Some(world) = &self.world else { return Fd::pair() };
-        let (a, b) = world.pair();
+    /// Two connected Unix-domain sockets of this loop's kernel.
+    pub(crate) fn pair(&self, kind: Kind) -> io::Result<(Fd, Fd)> {
+        let Some(world) = &self.world else { return Fd::pair(kind) };
+        let (a, b) = world.pair_as(kind)?;
         Ok((Fd::Sim(a), Fd::Sim(b)))
     }
 

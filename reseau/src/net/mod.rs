@@ -63,71 +63,14 @@ pub use tcp::{TcpListener, TcpStream};
 pub use to_addrs::{ToSocketAddrs, lookup_host};
 pub use unix::{UnixListener, UnixStream};
 
+pub use crate::addr::{Family, Inet, Unix};
+
 use handle::Handle;
-use std::net::SocketAddr;
-use std::{fmt, io};
-
-use crate::addr::{Addr, UnixAddr};
-
-/// An address family. The families are those of this crate: [`Inet`] and [`Unix`].
-pub trait Family: sealed::Sealed + 'static {
-    /// What an end of a connection is called.
-    type Addr: Clone + PartialEq + fmt::Debug + Into<Addr> + Send + Sync + 'static;
-
-    #[doc(hidden)]
-    fn named(addr: Addr) -> io::Result<Self::Addr>;
-}
-
-/// TCP over IPv4 and IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inet {}
-
-/// Unix-domain sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unix {}
-
-impl Family for Inet {
-    type Addr = SocketAddr;
-
-    fn named(addr: Addr) -> io::Result<SocketAddr> {
-        addr.inet().ok_or_else(other_family)
-    }
-}
-
-impl Family for Unix {
-    type Addr = UnixAddr;
-
-    fn named(addr: Addr) -> io::Result<UnixAddr> {
-        addr.unix().cloned().ok_or_else(other_family)
-    }
-}
-
-impl sealed::Sealed for Inet {
-    const NAME: &'static str = "Tcp";
-    const LOCAL: &'static str = "addr";
-    const DESCRIPTOR_FIRST: bool = false;
-}
-
-impl sealed::Sealed for Unix {
-    const NAME: &'static str = "Unix";
-    const LOCAL: &'static str = "local";
-    const DESCRIPTOR_FIRST: bool = true;
-}
-
-#[allow(unnameable_types)] // That is what seals it.
-mod sealed {
-    /// How `Debug` shows a socket of the family: as std does.
-    pub trait Sealed {
-        const NAME: &'static str;
-        /// What it calls the address of this end.
-        const LOCAL: &'static str;
-        const DESCRIPTOR_FIRST: bool;
-    }
-}
+use std::fmt;
 
 fn show<F: Family>(handle: &Handle, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let fd = handle.fd();
-    let mut form = f.debug_struct(&format!("{}{kind}", F::NAME));
+    let mut form = f.debug_struct(&format!("{}{kind}", F::STREAM));
     let descriptor = |form: &mut fmt::DebugStruct<'_, '_>| {
         if let Ok(socket) = fd.os() {
             let (name, number) = crate::sys::blocking::number(socket);
@@ -146,10 +89,6 @@ fn show<F: Family>(handle: &Handle, kind: &str, f: &mut fmt::Formatter<'_>) -> f
         descriptor(&mut form);
     }
     form.finish()
-}
-
-fn other_family() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "the socket is of another family")
 }
 
 /// The backlog of a listener that was not told another: what BSD's, Redis' and nginx' listeners

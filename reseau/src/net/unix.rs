@@ -14,7 +14,7 @@ use crate::addr::UnixAddr;
 #[cfg(unix)]
 use crate::pool::Chunk;
 use crate::rt::Remote;
-use crate::sys;
+use crate::sys::{self, Kind};
 
 pub use super::socket::UnixSocket;
 
@@ -78,7 +78,7 @@ impl Stream<Unix> {
     /// When there are no descriptors left; `Unsupported` on Windows.
     pub fn pair() -> io::Result<(Self, Self)> {
         let home = open::here()?;
-        let (one, other) = home.pair()?;
+        let (one, other) = home.pair(Kind::Stream)?;
         Ok((Self::adopt(one, &home), Self::adopt(other, &home)))
     }
 

@@ -153,7 +153,7 @@ fn sent_chunks_are_dropped(kind: Kind) {
         let lp = Loop::with(&Config { kind: Some(kind), ..Config::default() }).unwrap();
         lp.block_on(async {
             let home = Remote::current().unwrap().home().clone();
-            let (a, _b) = home.pair().unwrap();
+            let (a, _b) = home.pair(crate::sys::Kind::Stream).unwrap();
             let (tell, told) = mpsc::channel();
             let socket = Socket::stream(a, home);
             let waits =
@@ -207,7 +207,7 @@ fn blocks_in_the_ring_end_a_famine() {
         let lp = Loop::with(&config).unwrap();
         lp.block_on(async {
             let home = Remote::current().unwrap().home().clone();
-            let (a, b) = home.pair().unwrap();
+            let (a, b) = home.pair(crate::sys::Kind::Stream).unwrap();
             let (held, filler) = (Socket::stream(a, home.clone()), b);
             // Two of four blocks are held by somebody; two are in the ring.
             filler.send(&[1; 1024]).unwrap();
@@ -216,7 +216,7 @@ fn blocks_in_the_ring_end_a_famine() {
             let two = recv(&held).await.unwrap().unwrap();
             let pairs: Vec<_> = (0..6)
                 .map(|_| {
-                    let (a, b) = home.pair().unwrap();
+                    let (a, b) = home.pair(crate::sys::Kind::Stream).unwrap();
                     (Socket::stream(a, home.clone()), b)
                 })
                 .collect();

@@ -1,7 +1,7 @@
 //! The blocking door's way in: the same sockets, but waiting in their calls.
 //!
 //! Each call is one system call, as a rule; those that take `flags` give them to the system.
-use super::{Domain, OsSocket, Side, SockAddr, system, uninterrupted};
+use super::{Domain, Kind, OsSocket, Side, SockAddr, system, uninterrupted};
 use socket2::MaybeUninitSlice;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -11,14 +11,14 @@ pub(crate) use system::{
     AT_ONCE_MAX, TIMED_OUT, TIMEOUT_MIN, at_once, is_nonblocking, number, quickack, set_quickack,
 };
 
-/// A stream socket that waits: closed on exec, never raising SIGPIPE.
-pub(crate) fn open(domain: Domain) -> io::Result<OsSocket> {
-    system::waiting(domain)
+/// A socket that waits: closed on exec, never raising SIGPIPE.
+pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
+    system::waiting(domain, kind)
 }
 
-/// Two connected Unix-domain streams (`Unsupported` on Windows).
-pub(crate) fn pair() -> io::Result<(OsSocket, OsSocket)> {
-    system::waiting_pair()
+/// Two connected Unix-domain sockets (`Unsupported` on Windows).
+pub(crate) fn pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
+    system::waiting_pair(kind)
 }
 
 /// Connects and waits until it is done.
@@ -80,7 +80,7 @@ pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io
 }
 
 /// Initialized bytes as the space that receiving calls take.
-fn uninit(space: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+pub(super) fn uninit(space: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: same layout; the receiving calls write nothing but initialized bytes.
     unsafe { &mut *(std::ptr::from_mut::<[u8]>(space) as *mut [MaybeUninit<u8>]) }
 }

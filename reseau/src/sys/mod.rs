@@ -7,15 +7,15 @@
 //! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
 //!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
 //! - `REUSE_ADDRESS`: whether listeners of TCP set `reuse_address`;
-//! - `stream(domain)`: a new stream socket, non-blocking, not inherited by child processes, never
+//! - `open(domain, kind)`: a new socket, non-blocking, not inherited by child processes, never
 //!   raising SIGPIPE; atomically where the system can;
-//! - `stream_pair()`: two connected Unix-domain streams like that, or `Unsupported`;
-//! - `accept(listener)`: the next connection, made like `stream`, whatever the listener's mode;
+//! - `pair(kind)`: two connected Unix-domain sockets like that, or `Unsupported`;
+//! - `accept(listener)`: the next connection, made like by `open`, whatever the listener's mode;
 //! - `is_connecting(error)`: a non-blocking `connect` is under way;
 //! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
 //! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems
 //!   lack;
-//! - `waiting(domain)`, `waiting_pair()`: sockets for the blocking door, which wait;
+//! - `waiting(domain, kind)`, `waiting_pair(kind)`: sockets for the blocking door, which wait;
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
 //! - `wait(socket, side, limit)`: sleeps until the call would not wait; `false` when time is up;
@@ -24,6 +24,7 @@
 //! - `at_exit(f)`: the C runtime's.
 #![allow(unsafe_code)]
 // The blocking door alone does not use everything that is here.
+#![allow(dead_code)]
 #![cfg_attr(not(feature = "async"), allow(dead_code, unused_imports))]
 
 use crate::addr::Addr;
@@ -56,12 +57,21 @@ pub(crate) use credentials::Credentials;
 pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 
-/// A stream socket: the operating system's, or the simulated kernel's.
+/// A socket: the operating system's, or the simulated kernel's.
 #[derive(Debug)]
 pub(crate) enum Fd {
     Os(OsSocket),
     #[cfg(feature = "async")]
     Sim(sim::Port),
+}
+
+/// How a socket sends: bytes in order, or messages (each by itself, or in order too).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)]
+pub(crate) enum Kind {
+    Stream,
+    Dgram,
+    Seqpacket,
 }
 
 /// What a listener hands out. Without `peer`, ask the socket itself.
@@ -71,7 +81,7 @@ pub(crate) struct Accepted {
     pub(crate) peer: Option<Addr>,
 }
 
-/// One of the two ways through a stream.
+/// One of the two ways through a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Recv,
@@ -92,12 +102,17 @@ macro_rules! either {
 impl Fd {
     /// A stream socket: non-blocking, closed on exec, never raising SIGPIPE.
     pub(crate) fn open(domain: Domain) -> io::Result<Self> {
-        system::stream(domain).map(Self::Os)
+        Self::open_as(domain, Kind::Stream)
     }
 
-    /// Two connected Unix-domain streams (`Unsupported` on Windows).
-    pub(crate) fn pair() -> io::Result<(Self, Self)> {
-        system::stream_pair().map(|(a, b)| (Self::Os(a), Self::Os(b)))
+    /// As [`open`](Self::open), of any kind.
+    pub(crate) fn open_as(domain: Domain, kind: Kind) -> io::Result<Self> {
+        system::open(domain, kind).map(Self::Os)
+    }
+
+    /// Two connected Unix-domain sockets (`Unsupported` on Windows).
+    pub(crate) fn pair(kind: Kind) -> io::Result<(Self, Self)> {
+        system::pair(kind).map(|(a, b)| (Self::Os(a), Self::Os(b)))
     }
 
     /// The system's socket; `Unsupported` for a simulated one.
@@ -160,6 +175,43 @@ impl Fd {
         either!(self,
             socket => uninterrupted(|| socket.send_with_flags(bytes, system::NOSIGNAL)),
             port => port.send(bytes))
+    }
+
+    /// Receives one datagram; what does not fit is lost (`peek`: nothing is taken). Its sender, if
+    /// he has a name.
+    pub(crate) fn recv_from(
+        &self,
+        space: &mut [u8],
+        peek: bool,
+    ) -> io::Result<(usize, Option<Addr>)> {
+        let flags = if peek { system::PEEK } else { 0 };
+        either!(self,
+            socket => {
+                let space = blocking::uninit(space);
+                let (count, addr) = uninterrupted(|| socket.recv_from_with_flags(space, flags))?;
+                Ok((count, from_sock_addr(&addr).ok()))
+            },
+            port => port.recv_from(blocking::uninit(space), peek).map(|(count, _, addr)| (count, addr)))
+    }
+
+    /// Sends one datagram, whole or not at all; without `to`: to the peer it is connected with.
+    pub(crate) fn send_to(&self, bytes: &[u8], to: Option<&Addr>) -> io::Result<usize> {
+        either!(self,
+            socket => match to {
+                None => uninterrupted(|| socket.send_with_flags(bytes, system::NOSIGNAL)),
+                Some(to) => {
+                    let to = to_sock_addr(to)?;
+                    uninterrupted(|| socket.send_to_with_flags(bytes, &to, system::NOSIGNAL))
+                }
+            },
+            port => port.send_to(bytes, to))
+    }
+
+    /// Whether a call on that side would not block now.
+    pub(crate) fn is_ready(&self, side: Side) -> io::Result<bool> {
+        either!(self,
+            socket => uninterrupted(|| system::wait(socket, side, Some(Duration::ZERO))),
+            port => Ok(port.is_ready(side)))
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -254,14 +306,14 @@ pub(crate) struct Reserve(Option<OsSocket>);
 impl Reserve {
     /// Takes a descriptor aside; `None` if there is none left already.
     pub(crate) fn new() -> Option<Self> {
-        Some(Self(Some(system::stream(Domain::IPV4).ok()?)))
+        Some(Self(Some(system::open(Domain::IPV4, Kind::Stream).ok()?)))
     }
 
     /// Accepts one connection of `listener` and closes it. `true` if there was one.
     pub(crate) fn shed(&mut self, listener: &Fd) -> bool {
         drop(self.0.take());
         let shed = listener.accept().is_ok();
-        self.0 = system::stream(Domain::IPV4).ok();
+        self.0 = system::open(Domain::IPV4, Kind::Stream).ok();
         shed
     }
 }
@@ -291,6 +343,16 @@ pub(crate) fn domain(addr: &Addr) -> Domain {
     match addr {
         Addr::Inet(addr) => Domain::for_address(*addr),
         Addr::Unix(_) => Domain::UNIX,
+    }
+}
+
+impl Kind {
+    fn of_system(self) -> Type {
+        match self {
+            Self::Stream => Type::STREAM,
+            Self::Dgram => Type::DGRAM,
+            Self::Seqpacket => Type::SEQPACKET,
+        }
     }
 }
 

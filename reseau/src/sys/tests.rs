@@ -169,7 +169,7 @@ fn descriptors_are_closed_on_exec() {
         flags & libc::FD_CLOEXEC != 0
     };
     watched(move || {
-        let (a, b) = Fd::pair().unwrap();
+        let (a, b) = Fd::pair(Kind::Stream).unwrap();
         let (listener, addr) = loopback();
         let client = Fd::open(domain(&addr)).unwrap();
         client.connect(&addr).unwrap();
@@ -204,10 +204,10 @@ fn a_closed_peer_gives_an_error_and_no_signal() {
     watched(|| {
         // SAFETY: the default action would kill the test, which is the point.
         let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let (a, b) = Fd::pair().unwrap();
+        let (a, b) = Fd::pair(Kind::Stream).unwrap();
         drop(b);
         assert_eq!(a.send(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        let (a, b) = blocking::pair().unwrap();
+        let (a, b) = blocking::pair(Kind::Stream).unwrap();
         drop(b);
         let parts = [io::IoSlice::new(b"x")];
         for result in [blocking::send(&a, b"x", 0), blocking::send_vectored(&a, &parts, 0)] {
@@ -259,11 +259,11 @@ fn interrupting<T: Send + 'static>(
 fn signals_do_not_end_waiting_calls() {
     watched(|| {
         let addr = Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let listener = blocking::open(domain(&addr)).unwrap();
+        let listener = blocking::open(domain(&addr), Kind::Stream).unwrap();
         listener.bind(&to_sock_addr(&addr).unwrap()).unwrap();
         listener.listen(0).unwrap();
         let addr = listener.local_addr().unwrap();
-        let connected = blocking::open(addr.domain()).unwrap();
+        let connected = blocking::open(addr.domain(), Kind::Stream).unwrap();
         let copy = listener.try_clone().unwrap();
         let accepted = interrupting(
             move || blocking::accept(&copy).map(drop),
@@ -273,12 +273,12 @@ fn signals_do_not_end_waiting_calls() {
         if !cfg!(target_os = "linux") {
             return; // Others refuse those for whom the backlog has no room.
         }
-        let filler = blocking::open(addr.domain()).unwrap();
+        let filler = blocking::open(addr.domain(), Kind::Stream).unwrap();
         filler.connect(&addr).unwrap();
         let late = interrupting(
             {
                 let addr = addr.clone();
-                move || blocking::connect(&blocking::open(addr.domain())?, &addr)
+                move || blocking::connect(&blocking::open(addr.domain(), Kind::Stream)?, &addr)
             },
             || drop(listener.accept().unwrap()),
         );

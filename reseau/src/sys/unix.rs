@@ -1,5 +1,5 @@
 //! The platform contract (see the room's page) on Unix.
-use super::{Domain, OsSocket, Side, SockAddr, Type};
+use super::{Domain, Kind, OsSocket, Side, SockAddr};
 use crate::addr::UnixAddr;
 use std::ffi::OsStr;
 use std::io;
@@ -34,18 +34,18 @@ pub(crate) const PEEK: i32 = libc::MSG_PEEK;
 /// A listener that sets SO_REUSEADDR comes back while its old connections linger.
 pub(crate) const REUSE_ADDRESS: bool = true;
 
-pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
+pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     cfg_atomic! {
-        yes { OsSocket::new(domain, Type::STREAM.nonblocking(), None) }
-        no { nonblocking(OsSocket::new(domain, Type::STREAM, None)?) }
+        yes { OsSocket::new(domain, kind.of_system().nonblocking(), None) }
+        no { nonblocking(OsSocket::new(domain, kind.of_system(), None)?) }
     }
 }
 
-pub(crate) fn stream_pair() -> io::Result<(OsSocket, OsSocket)> {
+pub(crate) fn pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
     cfg_atomic! {
-        yes { OsSocket::pair(Domain::UNIX, Type::STREAM.nonblocking(), None) }
+        yes { OsSocket::pair(Domain::UNIX, kind.of_system().nonblocking(), None) }
         no {
-            let (a, b) = OsSocket::pair(Domain::UNIX, Type::STREAM, None)?;
+            let (a, b) = OsSocket::pair(Domain::UNIX, kind.of_system(), None)?;
             Ok((nonblocking(a)?, nonblocking(b)?))
         }
     }
@@ -144,13 +144,13 @@ options! {
         => tcp_quickack, set_tcp_quickack;
 }
 
-/// A stream that waits, and two connected ones: the blocking door's.
-pub(crate) fn waiting(domain: Domain) -> io::Result<OsSocket> {
-    OsSocket::new(domain, Type::STREAM, None)
+/// A socket that waits, and two connected ones: the blocking door's.
+pub(crate) fn waiting(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
+    OsSocket::new(domain, kind.of_system(), None)
 }
 
-pub(crate) fn waiting_pair() -> io::Result<(OsSocket, OsSocket)> {
-    OsSocket::pair(Domain::UNIX, Type::STREAM, None)
+pub(crate) fn waiting_pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
+    OsSocket::pair(Domain::UNIX, kind.of_system(), None)
 }
 
 pub(crate) fn is_nonblocking(socket: &OsSocket) -> io::Result<bool> {

@@ -1,5 +1,5 @@
 //! The platform contract (see the room's page) on Windows.
-use super::{Domain, OsSocket, Side, SockAddr, Type, unsupported};
+use super::{Domain, Kind, OsSocket, Side, SockAddr, unsupported};
 use crate::addr::UnixAddr;
 use std::ffi::OsStr;
 use std::io;
@@ -19,13 +19,13 @@ pub(crate) const PEEK: i32 = MSG_PEEK;
 /// A listener comes back without; with SO_REUSEADDR it would share its port with any other.
 pub(crate) const REUSE_ADDRESS: bool = false;
 
-pub(crate) fn stream(domain: Domain) -> io::Result<OsSocket> {
-    let socket = waiting(domain)?;
+pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
+    let socket = waiting(domain, kind)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-pub(crate) fn stream_pair() -> io::Result<(OsSocket, OsSocket)> {
+pub(crate) fn pair(_kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
     Err(unsupported("Windows has no socket pairs"))
 }
 
@@ -101,16 +101,19 @@ pub(crate) fn set_quickack(_socket: &OsSocket, _on: bool) -> io::Result<()> {
     Err(unsupported("no quickack here"))
 }
 
-/// A stream that waits: the blocking door's. Unix sockets came with Windows 10 (1803).
-pub(crate) fn waiting(domain: Domain) -> io::Result<OsSocket> {
-    OsSocket::new(domain, Type::STREAM, None).map_err(|error| {
+/// A socket that waits: the blocking door's. Unix streams came with Windows 10 (1803).
+pub(crate) fn waiting(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
+    if domain == Domain::UNIX && kind != Kind::Stream {
+        return Err(unsupported("Windows has Unix sockets for streams only"));
+    }
+    OsSocket::new(domain, kind.of_system(), None).map_err(|error| {
         let unknown = error.raw_os_error() == Some(WSAEAFNOSUPPORT) && domain == Domain::UNIX;
         if unknown { unsupported("this Windows has no Unix sockets") } else { error }
     })
 }
 
-pub(crate) fn waiting_pair() -> io::Result<(OsSocket, OsSocket)> {
-    stream_pair()
+pub(crate) fn waiting_pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
+    pair(kind)
 }
 
 /// Windows does not tell.

@@ -7,6 +7,8 @@ use super::*;
 use crate::driver::Kind;
 use crate::rt::{Config, Loop, sleep};
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ mod stream;
 mod tests;
 
 use self::kernel::{Kernel, Mark};
-use super::{Accepted, Domain, Fd};
+use super::{Accepted, Domain, Fd, Kind, Side, unsupported};
 use crate::addr::Addr;
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -64,6 +64,22 @@ impl World {
     pub(crate) fn open(&self, domain: Domain) -> Port {
         let index = self.kernel().open(domain);
         self.port(index)
+    }
+
+    /// A fresh socket. `Unsupported` for kinds that the world does not have.
+    pub(crate) fn open_as(&self, domain: Domain, kind: Kind) -> io::Result<Port> {
+        match kind {
+            Kind::Stream => Ok(self.open(domain)),
+            _ => Err(unsupported("simulated worlds have streams only")),
+        }
+    }
+
+    /// As [`pair`](Self::pair), of any kind.
+    pub(crate) fn pair_as(&self, kind: Kind) -> io::Result<(Port, Port)> {
+        match kind {
+            Kind::Stream => Ok(self.pair()),
+            _ => Err(unsupported("simulated worlds have streams only")),
+        }
     }
 
     /// Two connected Unix streams without names.
@@ -167,6 +183,26 @@ impl Port {
 
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.world.kernel().send(self.index, bytes)
+    }
+
+    /// Receives one datagram (`peek`: which stays): how much of it fitted, how long it is, and
+    /// whose it is, if the sender has a name.
+    pub(crate) fn recv_from(
+        &self,
+        _space: &mut [MaybeUninit<u8>],
+        _peek: bool,
+    ) -> io::Result<(usize, usize, Option<Addr>)> {
+        Err(unsupported("simulated worlds have streams only"))
+    }
+
+    /// Sends one datagram, whole; without `to`: to the peer that it is connected with.
+    pub(crate) fn send_to(&self, _bytes: &[u8], _to: Option<&Addr>) -> io::Result<usize> {
+        Err(unsupported("simulated worlds have streams only"))
+    }
+
+    /// Whether a call on that side would not block now.
+    pub(crate) fn is_ready(&self, _side: Side) -> bool {
+        true
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

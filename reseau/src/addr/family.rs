@@ -1,0 +1,70 @@
+//! What kinds of sockets there are, as types: families and ways of sending.
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+use super::{Addr, UnixAddr};
+
+/// An address family. The families are those of this crate: [`Inet`] and [`Unix`].
+pub trait Family: sealed::Named + 'static {
+    /// What an end of a connection is called.
+    type Addr: Clone + PartialEq + fmt::Debug + Into<Addr> + Send + Sync + 'static;
+
+    #[doc(hidden)]
+    fn named(addr: Addr) -> io::Result<Self::Addr>;
+}
+
+/// IPv4 and IPv6: TCP and UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inet {}
+
+/// Unix-domain sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unix {}
+
+impl Family for Inet {
+    type Addr = SocketAddr;
+
+    fn named(addr: Addr) -> io::Result<SocketAddr> {
+        addr.inet().ok_or_else(other_family)
+    }
+}
+
+impl Family for Unix {
+    type Addr = UnixAddr;
+
+    fn named(addr: Addr) -> io::Result<UnixAddr> {
+        addr.unix().cloned().ok_or_else(other_family)
+    }
+}
+
+impl sealed::Named for Inet {
+    const STREAM: &'static str = "Tcp";
+    const DATAGRAM: &'static str = "UdpSocket";
+    const LOCAL: &'static str = "addr";
+    const DESCRIPTOR_FIRST: bool = false;
+}
+
+impl sealed::Named for Unix {
+    const STREAM: &'static str = "Unix";
+    const DATAGRAM: &'static str = "UnixDatagram";
+    const LOCAL: &'static str = "local";
+    const DESCRIPTOR_FIRST: bool = true;
+}
+
+#[allow(unnameable_types)] // That is what seals it.
+pub(crate) mod sealed {
+    /// How `Debug` shows a socket of the family: as std does.
+    pub trait Named {
+        /// What the names of stream types begin with.
+        const STREAM: &'static str;
+        /// The name of the type that sends datagrams.
+        const DATAGRAM: &'static str;
+        /// What it calls the address of this end.
+        const LOCAL: &'static str;
+        const DESCRIPTOR_FIRST: bool;
+    }
+}
+
+fn other_family() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the socket is of another family")
+}
