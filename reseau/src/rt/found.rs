@@ -290,7 +290,7 @@ fn panicking_owner(kind: Kind) {
         let home = group.remotes()[0].home().clone();
         let (a, mut b) = std::os::unix::net::UnixStream::pair().unwrap();
         a.set_nonblocking(true).unwrap();
-        b.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        b.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let socket = Socket::stream(Fd::Os(a.into()), home);
         let writer = {
             let socket = socket.clone();
