@@ -220,14 +220,14 @@ musl() {
 aarch64() {
     into linux
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+    emulated CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER "qemu-aarch64 -L /usr/aarch64-linux-gnu"
     tests aarch64-unknown-linux-gnu
 }
 
 s390x() {
     into linux
     export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc
-    export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu"
+    emulated CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER "qemu-s390x -L /usr/s390x-linux-gnu"
     tests s390x-unknown-linux-gnu
 }
 
@@ -267,6 +267,11 @@ sanitize() {
 }
 
 # ---- parts -----------------------------------------------------------------------------------
+
+# Tests that start themselves anew need the emulator's name too; all take their time.
+emulated() {
+    export "$1=$2" RESEAU_TEST_RUNNER=$2 RESEAU_TEST_LIMIT=${RESEAU_TEST_LIMIT:-600}
+}
 
 # One environment per target directory: a changed linker or RUSTFLAGS builds std anew.
 into() { export CARGO_TARGET_DIR=$XLAB/target/$1; }

@@ -3,6 +3,7 @@
 //! On Windows, descriptors are not counted, so that there is no need.
 use crate::watchdog::say;
 use reseau::Kind;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// True in the child. In the parent, runs the child and judges it. `descriptors`: its limit.
@@ -13,36 +14,33 @@ pub(crate) fn is_child(kind: Kind, test: &str, descriptors: Option<u32>) -> bool
         return true;
     }
     let program = std::env::current_exe().unwrap();
+    // An emulator runs this program, but not what it starts: its name is to be put in front.
+    let emulator = std::env::var(RUNNER).unwrap_or_default();
+    let mut words = emulator.split_whitespace().map(Path::new).chain([program.as_path()]);
+    let first = words.next().expect("at least the program");
     let mut command = match descriptors {
-        None => Command::new(&program),
+        None => Command::new(first),
         Some(limit) => {
             let mut shell = Command::new("sh");
             let script = format!("ulimit -n {limit} || exit 77; exec \"$0\" \"$@\"");
-            shell.args(["-c", &script]).arg(&program);
+            shell.args(["-c", &script]).arg(first);
             shell
         }
     };
+    command.args(words);
     let (file, test) = test.rsplit_once("::").expect("a path");
     let (_, file) = file.split_once("::").expect("a module of this program");
     let name = format!("{file}::{kind}::{test}");
     command.args(["--exact", "--nocapture", "--test-threads=1", &name]).env(CHILD, "1");
-    match command.output() {
-        Ok(output) => judge(&name, &output),
-        // An emulator runs this program, and does not run what it starts.
-        Err(error) if error.to_string().contains("Exec format") => {
-            say(&format!("skipped: {name}: {error}"));
-        }
-        Err(error) => panic!("the child does not start: {error}"),
-    }
+    let output =
+        command.output().unwrap_or_else(|error| panic!("the child does not start: {error}"));
+    judge(&name, &output);
     false
 }
 
 fn judge(name: &str, output: &Output) {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if output.status.code() == Some(126) && err.contains("Exec format") {
-        return say(&format!("skipped: {name}: {err}"));
-    }
     if output.status.code() == Some(77) {
         return say(&format!("skipped: {name}: the limit of descriptors cannot be set: {err}"));
     }
@@ -54,6 +52,7 @@ fn judge(name: &str, output: &Output) {
 }
 
 const CHILD: &str = "RESEAU_TEST_CHILD";
+const RUNNER: &str = "RESEAU_TEST_RUNNER";
 
 /// How many descriptors this process has, where that can be known.
 pub(crate) fn descriptors() -> usize {
