@@ -75,14 +75,14 @@ pub mod sim;
 mod sync;
 mod sys;
 
-pub use addr::{Addr, Endpoint, UnixAddr};
+pub use addr::{Addr, Endpoint, Family, Inet, Unix, UnixAddr};
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
 #[cfg(feature = "async")]
 pub use net::{
-    Detached, Family, Inet, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
-    ToSocketAddrs, Unix, UnixListener, UnixSocket, UnixStream,
+    Datagram, Detached, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
+    ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream,
 };
 #[cfg(feature = "async")]
 pub use pool::Chunk;

@@ -57,6 +57,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/blocking/unix.rs", "std's Unix sockets, to convert from and to"),
     ("reseau/src/rt/found.rs", "tests of what only Unix lets one stage"),
     ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
+    ("reseau/src/net/unix_datagram.rs", "std's Unix sockets, to convert from and to"),
 ];
 
 /// What asks for the system in a `cfg`.

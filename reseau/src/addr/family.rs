@@ -11,6 +11,12 @@ pub trait Family: sealed::Named + 'static {
 
     #[doc(hidden)]
     fn named(addr: Addr) -> io::Result<Self::Addr>;
+
+    /// Who sent a datagram. Some senders have no name.
+    #[doc(hidden)]
+    fn sender(addr: Option<Addr>) -> io::Result<Self::Addr> {
+        addr.ok_or_else(other_family).and_then(Self::named)
+    }
 }
 
 /// IPv4 and IPv6: TCP and UDP.
@@ -34,6 +40,10 @@ impl Family for Unix {
 
     fn named(addr: Addr) -> io::Result<UnixAddr> {
         addr.unix().cloned().ok_or_else(other_family)
+    }
+
+    fn sender(addr: Option<Addr>) -> io::Result<UnixAddr> {
+        addr.map_or_else(|| Ok(UnixAddr::unnamed()), Self::named)
     }
 }
 

@@ -7,7 +7,7 @@ use super::queue::Queue;
 use super::waiters::Waiters;
 use super::words::{CONNECT_PAUSE_MAX, PAUSE_MAX, pause};
 pub(crate) use super::words::{End, Item, Next, Shape, State, start_cancel};
-use super::{Destination, Event, Op};
+use super::{Destination, Event, Op, Side};
 use crate::error::{Class, Fault, Operation};
 use crate::pool::{Buffer, Chunk};
 use std::collections::VecDeque;
@@ -51,6 +51,8 @@ pub(crate) struct SendLane {
     /// Bytes accepted and not yet taken by the kernel, those in flight included.
     queued: usize,
     window: usize,
+    /// Of a socket that makes its own calls: it only says when they would not block.
+    polls: bool,
     connect: Option<Box<Destination>>,
     connecting: bool,
     failed: Option<End>,
@@ -209,7 +211,13 @@ impl RecvLane {
 
     /// The operation that this lane runs.
     pub(crate) fn op(&self, shape: Shape) -> Op {
-        if shape.accepts { Op::Accept } else { Op::Recv { multi: !self.demoted } }
+        if shape.polls {
+            Op::Poll(Side::Recv)
+        } else if shape.accepts {
+            Op::Accept
+        } else {
+            Op::Recv { multi: !self.demoted }
+        }
     }
 
     pub(crate) fn wants(&self) -> bool {
@@ -237,6 +245,8 @@ impl RecvLane {
                 self.push(Item::Conn(fd, peer));
             }
             Event::Eof => self.finish(End::Eof),
+            // Who waits is about to be told; whether he will want more, he has to say.
+            Event::Ready => return Next::Nothing,
             Event::Failed(fault) if shape.accepts => return self.accept_failed(fault),
             Event::Failed(fault) => self.finish(End::Failed(fault)),
             Event::Starved => {
@@ -308,6 +318,7 @@ impl SendLane {
             tail: None,
             queued: 0,
             window,
+            polls: false,
             connect: None,
             connecting: false,
             failed: None,
@@ -316,6 +327,12 @@ impl SendLane {
             lingering: false,
             blocked: false,
         }
+    }
+
+    /// Of a socket that makes its own calls.
+    pub(crate) fn polled(mut self) -> Self {
+        self.polls = true;
+        self
     }
 
     pub(crate) fn connect(&mut self, to: Box<Destination>) {
@@ -380,6 +397,8 @@ impl SendLane {
             return None;
         }
         let op = match self.connect.take() {
+            _ if self.polls && self.waiters.is_empty() => return None,
+            _ if self.polls => Op::Poll(Side::Send),
             Some(to) => Op::Connect(to),
             None if self.connecting => return None,
             None => {
@@ -403,6 +422,7 @@ impl SendLane {
                 self.connecting = false;
                 spent.push(op);
             }
+            (Event::Ready | Event::Cancelled, Op::Poll(_)) => {}
             (Event::Sent(count), Op::Send(mut chunk)) => {
                 self.queued = self.queued.saturating_sub(count);
                 chunk.advance(count);

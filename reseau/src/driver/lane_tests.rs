@@ -13,8 +13,8 @@ use std::task::Waker;
 
 // No test here waits for anything: a watchdog would have nothing to watch.
 
-const STREAM: Shape = Shape { accepts: false, block: 64 };
-const LISTENER: Shape = Shape { accepts: true, block: 64 };
+const STREAM: Shape = Shape { accepts: false, polls: false, block: 64 };
+const LISTENER: Shape = Shape { accepts: true, polls: false, block: 64 };
 
 fn data(count: usize) -> Event {
     Event::Data(Chunk::from(vec![b'x'; count]))

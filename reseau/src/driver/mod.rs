@@ -10,6 +10,7 @@
 //! - `uring.rs`, `ready.rs`, `sim.rs` are the kernels; `choose.rs` picks one and says why.
 mod alarm;
 mod ask;
+mod call;
 mod choose;
 mod deadline;
 mod door;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-/// What a lane asks of the kernel. A closed set: streams need no more.
+/// What a lane asks of the kernel. A closed set: sockets need no more.
 pub(crate) enum Op {
     /// Accept connections until cancelled.
     Accept,
@@ -65,6 +66,9 @@ pub(crate) enum Op {
     Connect(Box<Destination>),
     /// Send these bytes, or the first of them.
     Send(Chunk),
+    /// Say once when a call on that side would not block. (Datagrams go whole or not at all, by
+    /// one call of whoever asks, so their lanes have nothing to hold.)
+    Poll(Side),
 }
 
 /// What the kernel answered.
@@ -74,6 +78,7 @@ pub(crate) enum Event {
     Eof,
     Connected,
     Sent(usize),
+    Ready,
     /// No block was free. Nothing was lost; arm again when the pool has blocks.
     Starved,
     Cancelled,
@@ -98,6 +103,15 @@ pub(crate) struct Id {
 pub(crate) enum Side {
     Recv = 0,
     Send = 1,
+}
+
+impl From<Side> for crate::sys::Side {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Recv => Self::Recv,
+            Side::Send => Self::Send,
+        }
+    }
 }
 
 /// Where a connect goes: for people, and for the kernel, which reads it while it connects.
@@ -226,6 +240,10 @@ fn attempt(fd: &Fd, op: &Op, started: &mut bool, supply: &mut Supply) -> Option<
         },
         Op::Connect(_) => return connected(fd),
         Op::Send(chunk) => fd.send(chunk).map(Event::Sent),
+        Op::Poll(side) => match fd.is_ready((*side).into()) {
+            Ok(false) => return None,
+            answer => answer.map(|_| Event::Ready),
+        },
     };
     match result {
         Ok(event) => Some(event),

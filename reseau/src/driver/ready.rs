@@ -73,7 +73,8 @@ impl Ready {
         lane.started = false;
         lane.op = Some(op);
         // Sending mostly succeeds at once; receiving, in a server, mostly has to wait.
-        let at_once = id.side == Side::Send && self.at_once < AT_ONCE_MAX;
+        let tried = matches!(lane.op, Some(Op::Poll(_)));
+        let at_once = id.side == Side::Send && !tried && self.at_once < AT_ONCE_MAX;
         self.at_once += u32::from(at_once);
         if at_once && let Some(done) = slot.attempt(id, &mut self.supply) {
             return Some(done);
@@ -127,11 +128,17 @@ impl Ready {
         // An event may be older than what a lane before it in this batch has led to.
         let Some(Some(slot)) = self.slots.get_mut(key) else { return };
         slot.fired();
+        let mut told = false;
         for (ready, side) in [(ready.recv, Side::Recv), (ready.send, Side::Send)] {
             if !ready {
                 continue;
             }
             let id = Id { key, side };
+            if let Some(completion) = slot.tell(id) {
+                self.early.push(completion);
+                told = true;
+                continue;
+            }
             for _ in 0..BURST_MAX {
                 let Some(completion) = slot.attempt(id, &mut self.supply) else { break };
                 let (over, drained) = (completion.last.is_some(), slot.drained(&completion));
@@ -140,6 +147,11 @@ impl Ready {
                     break;
                 }
             }
+        }
+        // Who was told will make his call, and mostly wait again: the interest stays until an event
+        // comes that nobody waits for.
+        if told {
+            return;
         }
         if let Err(error) = slot.watch(key, &self.poller) {
             for side in [Side::Recv, Side::Send] {
@@ -165,6 +177,12 @@ impl Slot {
         };
         let last = if more { None } else { lane.op.take() };
         Some(Completion { id, event, last })
+    }
+
+    /// An event is all that a poll waits for.
+    fn tell(&mut self, id: Id) -> Option<Completion> {
+        let last = self.lanes[id.side as usize].op.take_if(|op| matches!(op, Op::Poll(_)))?;
+        Some(Completion { id, event: Event::Ready, last: Some(last) })
     }
 
     /// A read that leaves room has emptied the socket: the next would only say so.

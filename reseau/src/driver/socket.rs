@@ -26,6 +26,7 @@ pub(crate) struct Socket {
     fd: Fd,
     home: Arc<Home>,
     accepts: bool,
+    polls: bool,
     /// The place in the home's table. Read and written by the home only.
     key: AtomicUsize,
     /// In the inbox and not yet looked at.
@@ -41,33 +42,41 @@ pub(crate) struct Socket {
 impl Socket {
     pub(crate) fn stream(fd: Fd, home: Arc<Home>) -> Arc<Self> {
         let lane = RecvLane::new(home.window());
-        Self::new(fd, home, false, lane)
+        Arc::new(Self::new(fd, home, lane))
     }
 
     /// A stream that a listener has handed out.
     pub(crate) fn accepted(fd: Fd, home: Arc<Home>) -> Arc<Self> {
         let lane = RecvLane::new(home.window()).accepted();
-        Self::new(fd, home, false, lane)
+        Arc::new(Self::new(fd, home, lane))
     }
 
     pub(crate) fn listener(fd: Fd, home: Arc<Home>) -> Arc<Self> {
         let lane = RecvLane::new(home.window());
-        Self::new(fd, home, true, lane)
+        Arc::new(Self { accepts: true, ..Self::new(fd, home, lane) })
     }
 
-    fn new(fd: Fd, home: Arc<Home>, accepts: bool, recv: RecvLane) -> Arc<Self> {
+    /// A socket whose user makes his own calls, and only waits here.
+    pub(crate) fn polled(fd: Fd, home: Arc<Home>) -> Arc<Self> {
+        let (recv, send) = (RecvLane::new(home.window()), SendLane::new(home.window()));
+        let send = Mutex::new(send.polled());
+        Arc::new(Self { polls: true, send, ..Self::new(fd, home, recv) })
+    }
+
+    fn new(fd: Fd, home: Arc<Home>, recv: RecvLane) -> Self {
         let window = home.window();
-        Arc::new(Self {
+        Self {
             fd,
             home,
-            accepts,
+            accepts: false,
+            polls: false,
             key: AtomicUsize::new(UNKNOWN),
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
             dry: AtomicBool::new(true),
             recv: Mutex::new(recv),
             send: Mutex::new(SendLane::new(window)),
-        })
+        }
     }
 
     pub(crate) fn fd(&self) -> &Fd {
@@ -84,7 +93,7 @@ impl Socket {
     }
 
     pub(crate) fn shape(&self) -> Shape {
-        Shape { accepts: self.accepts, block: self.home.block_size() }
+        Shape { accepts: self.accepts, polls: self.polls, block: self.home.block_size() }
     }
 
     pub(crate) fn recv_lane(&self) -> MutexGuard<'_, RecvLane> {

@@ -93,7 +93,9 @@ impl Driver {
     }
 
     fn settle_send(&mut self, socket: &Arc<Socket>) {
-        let op = socket.send_lane().next();
+        // Who waits for a socket that makes its own calls to leave, waits for no readiness.
+        let over = socket.shape().polls && socket.ending();
+        let op = if over { None } else { socket.send_lane().next() };
         match op {
             Some(op) => self.submit(socket, Side::Send, op),
             None => self.finish_writing(socket),
@@ -231,7 +233,7 @@ impl Driver {
             let lane = socket.send_lane();
             (lane.connecting(), !lane.flushed())
         };
-        if connecting && socket.closing() {
+        if (connecting && socket.closing()) || socket.shape().polls {
             self.cancel(socket, Id { key, side: Side::Send });
         } else if unsent && !socket.send_lane().failed() {
             self.linger(socket);
@@ -456,8 +458,9 @@ fn on_recv(socket: &Socket, completion: Completion, after: &mut Aftermath) -> Ne
         Next::Nothing
     } else {
         let descriptors = matches!(&event, Event::Failed(fault) if no_descriptors(*fault));
+        let ready = matches!(&event, Event::Ready);
         let next = lane.deliver(event, last.is_some(), socket.shape());
-        if !lane.is_empty() || lane.ended().is_some() {
+        if ready || !lane.is_empty() || lane.ended().is_some() {
             socket.fed();
             lane.waiters.take(&mut after.wakers);
         }

@@ -229,6 +229,7 @@ impl Uring {
             Op::Recv { .. } => Event::Data(chunk.expect("a receive selects a block")),
             Op::Connect(_) => Event::Connected,
             Op::Send(_) => Event::Sent(len),
+            Op::Poll(_) => Event::Ready,
         }
     }
 
@@ -276,6 +277,8 @@ fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
             let len = u32::try_from(chunk.len()).unwrap_or(SEND_MAX);
             opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
         }
+        Op::Poll(Side::Recv) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+        Op::Poll(Side::Send) => opcode::PollAdd::new(fd, libc::POLLOUT as u32).build(),
     }
 }
 

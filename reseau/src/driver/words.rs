@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct Shape {
     /// Of a listener: it yields connections.
     pub(crate) accepts: bool,
+    /// Of a socket that makes its own calls: it says when they would not block.
+    pub(crate) polls: bool,
     /// The size of one block of the loop's pool.
     pub(crate) block: usize,
 }

@@ -34,6 +34,11 @@ impl Handle {
         Self { socket: Socket::listener(fd, home.clone()), closes: true }
     }
 
+    /// A socket that makes its own calls.
+    pub(super) fn polled(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { socket: Socket::polled(fd, home.clone()), closes: true }
+    }
+
     pub(super) async fn connect(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
         let handle = Self::stream(fd, home);
         handle.socket.start_connect(addr)?;

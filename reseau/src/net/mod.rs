@@ -41,6 +41,7 @@
 //! - A listener's backlog is 511.
 mod calls;
 mod compat;
+mod datagram;
 mod detach;
 mod handle;
 mod listener;
@@ -51,8 +52,11 @@ mod split;
 mod stream;
 pub mod tcp;
 mod to_addrs;
+mod udp;
 pub mod unix;
+mod unix_datagram;
 
+pub use datagram::Datagram;
 pub use detach::{Detached, DetachedListener};
 pub use listener::Listener;
 pub use ready::{Interest, Ready};
@@ -61,7 +65,9 @@ pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf
 pub use stream::Stream;
 pub use tcp::{TcpListener, TcpStream};
 pub use to_addrs::{ToSocketAddrs, lookup_host};
+pub use udp::UdpSocket;
 pub use unix::{UnixListener, UnixStream};
+pub use unix_datagram::UnixDatagram;
 
 pub use crate::addr::{Family, Inet, Unix};
 
@@ -69,8 +75,12 @@ use handle::Handle;
 use std::fmt;
 
 fn show<F: Family>(handle: &Handle, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    show_as::<F>(handle, &format!("{}{kind}", F::STREAM), f)
+}
+
+fn show_as<F: Family>(handle: &Handle, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let fd = handle.fd();
-    let mut form = f.debug_struct(&format!("{}{kind}", F::STREAM));
+    let mut form = f.debug_struct(name);
     let descriptor = |form: &mut fmt::DebugStruct<'_, '_>| {
         if let Ok(socket) = fd.os() {
             let (name, number) = crate::sys::blocking::number(socket);

@@ -96,22 +96,22 @@ pub(super) fn fits(fd: &Fd, home: &Home) -> io::Result<()> {
 }
 
 /// The addresses that did not do.
-struct Tried<'a> {
+pub(super) struct Tried<'a> {
     name: Option<&'a str>,
     addrs: Vec<(Operation, Addr, io::Error)>,
 }
 
 impl<'a> Tried<'a> {
-    fn new(name: Option<&'a str>) -> Self {
+    pub(super) fn new(name: Option<&'a str>) -> Self {
         Self { name, addrs: Vec::new() }
     }
 
-    fn push(&mut self, operation: Operation, addr: Addr, error: io::Error) {
+    pub(super) fn push(&mut self, operation: Operation, addr: Addr, error: io::Error) {
         self.addrs.push((operation, addr, error));
     }
 
     /// The last one's error, which holds all of them.
-    fn into_error(mut self, operation: Operation) -> io::Error {
+    pub(super) fn into_error(mut self, operation: Operation) -> io::Error {
         let Some((operation, last, cause)) = self.addrs.pop() else {
             let cause = io::Error::new(io::ErrorKind::InvalidInput, "there is no address");
             return self.named(Error::new(operation, cause)).into();

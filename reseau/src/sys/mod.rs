@@ -186,12 +186,15 @@ impl Fd {
     ) -> io::Result<(usize, Option<Addr>)> {
         let flags = if peek { system::PEEK } else { 0 };
         either!(self,
-            socket => {
-                let space = blocking::uninit(space);
-                let (count, addr) = uninterrupted(|| socket.recv_from_with_flags(space, flags))?;
-                Ok((count, from_sock_addr(&addr).ok()))
-            },
-            port => port.recv_from(blocking::uninit(space), peek).map(|(count, _, addr)| (count, addr)))
+        socket => {
+            let space = blocking::uninit(space);
+            let (count, addr) = uninterrupted(|| socket.recv_from_with_flags(space, flags))?;
+            Ok((count, from_sock_addr(&addr).ok()))
+        },
+        port => {
+            let (count, _, addr) = port.recv_from(blocking::uninit(space), peek)?;
+            Ok((count, addr))
+        })
     }
 
     /// Sends one datagram, whole or not at all; without `to`: to the peer it is connected with.
@@ -265,6 +268,13 @@ options! {
     tos, set_tos: u32 => system::tos, system::set_tos;
     tclass, set_tclass: u32 => system::tclass, system::set_tclass;
     quickack, set_quickack: bool => system::quickack, system::set_quickack;
+    broadcast, set_broadcast: bool => OsSocket::broadcast, OsSocket::set_broadcast;
+    multicast_loop_v4, set_multicast_loop_v4: bool =>
+        OsSocket::multicast_loop_v4, OsSocket::set_multicast_loop_v4;
+    multicast_ttl_v4, set_multicast_ttl_v4: u32 =>
+        OsSocket::multicast_ttl_v4, OsSocket::set_multicast_ttl_v4;
+    multicast_loop_v6, set_multicast_loop_v6: bool =>
+        OsSocket::multicast_loop_v6, OsSocket::set_multicast_loop_v6;
 }
 
 /// How a simulated socket keeps an option's value.

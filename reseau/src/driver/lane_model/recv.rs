@@ -55,7 +55,7 @@ impl Model {
     fn new(window: usize, accepts: bool) -> Self {
         Self {
             lane: RecvLane::new(window),
-            shape: Shape { accepts, block: BLOCK },
+            shape: Shape { accepts, polls: false, block: BLOCK },
             world: World::new(0),
             kernel: None,
             made: 0,

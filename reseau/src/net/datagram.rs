@@ -1,0 +1,475 @@
+//! Sockets that send messages: each whole or not at all.
+//!
+//! A message needs no queue of ours: it is received and sent by one call of whoever asks, on his
+//! own thread, so that its errors, its length and its order are the system's. What waits is the
+//! socket's lane, for the news that a call would not block. Nothing is received ahead.
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::handle::{Handle, Ticket};
+use super::{Family, Interest, Ready};
+use crate::addr::Addr;
+use crate::driver::{Home, Side, Who};
+use crate::sys::{self, Fd, OsSocket};
+
+/// A socket that sends and receives datagrams: [`UdpSocket`](crate::UdpSocket) or
+/// [`UnixDatagram`](crate::net::UnixDatagram).
+///
+/// All its calls take `&self`: any number of tasks may wait at the same time, and each datagram
+/// comes to one of them. Dropping a future that receives takes nothing; dropping one that sends
+/// has sent nothing.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
+/// use reseau::UdpSocket;
+/// let server = UdpSocket::bind("127.0.0.1:0").await?;
+/// let client = UdpSocket::bind("127.0.0.1:0").await?;
+/// client.send_to(b"hello", server.local_addr()?).await?;
+/// let mut buf = [0; 2048];
+/// let (len, peer) = server.recv_from(&mut buf).await?;
+/// assert_eq!((&buf[..len], peer), (&b"hello"[..], client.local_addr()?));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+pub struct Datagram<F: Family> {
+    handle: Handle,
+    family: PhantomData<fn() -> F>,
+}
+
+impl<F: Family> Datagram<F> {
+    /// A descriptor of `home`'s kernel.
+    pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { handle: Handle::polled(fd, home), family: PhantomData }
+    }
+
+    /// Receives the next datagram, into `buf`; what does not fit is lost.
+    ///
+    /// # Errors
+    /// The system's: on a connected socket, also what became of what was sent before
+    /// (`ConnectionRefused`); `TimedOut` once the deadline has passed, until another is set.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.receive(|fd| fd.recv_from(buf, false)).await.map(|(count, _)| count)
+    }
+
+    /// As [`recv`](Self::recv), and says whose it is.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, F::Addr)> {
+        self.receive(|fd| Self::from(fd, buf, false)).await
+    }
+
+    /// As [`recv`](Self::recv), without taking the datagram.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.receive(|fd| fd.recv_from(buf, true)).await.map(|(count, _)| count)
+    }
+
+    /// As [`recv_from`](Self::recv_from), without taking the datagram.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, F::Addr)> {
+        self.receive(|fd| Self::from(fd, buf, true)).await
+    }
+
+    /// As [`recv`](Self::recv), without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none; else as [`recv`](Self::recv).
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.fd().recv_from(buf, false).map(|(count, _)| count)
+    }
+
+    /// As [`recv_from`](Self::recv_from), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, F::Addr)> {
+        Self::from(self.fd(), buf, false)
+    }
+
+    /// As [`peek`](Self::peek), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.fd().recv_from(buf, true).map(|(count, _)| count)
+    }
+
+    /// As [`peek_from`](Self::peek_from), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, F::Addr)> {
+        Self::from(self.fd(), buf, true)
+    }
+
+    /// Who sent the next datagram, which stays.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn peek_sender(&self) -> io::Result<F::Addr> {
+        self.receive(sender::<F>).await
+    }
+
+    /// As [`peek_sender`](Self::peek_sender), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_peek_sender(&self) -> io::Result<F::Addr> {
+        sender::<F>(self.fd())
+    }
+
+    /// Sends a datagram to the address that the socket is connected to, and says its length.
+    ///
+    /// # Errors
+    /// The system's: it is too long, there is nobody (`NotConnected`, `ConnectionRefused`);
+    /// `TimedOut` once the deadline has passed, until another is set.
+    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.transmit(|fd| fd.send_to(buf, None)).await
+    }
+
+    /// As [`send`](Self::send), without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room; else as [`send`](Self::send).
+    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.fd().send_to(buf, None)
+    }
+
+    /// Waits until there is a datagram, or an error to hear of.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.receive(|fd| there(fd, Side::Recv)).await
+    }
+
+    /// Waits until there is room for a datagram, or an error to hear of.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.transmit(|fd| there(fd, Side::Send)).await
+    }
+
+    /// Waits until one of the wanted things is ready, and says which are.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        let socket = self.handle.socket();
+        let mut recv = Ticket::new(socket, Side::Recv);
+        let mut send = Ticket::new(socket, Side::Send);
+        poll_fn(|cx| {
+            let mut found = Ready::EMPTY;
+            let sides = [
+                (interest.is_readable(), Side::Recv, recv.who(), Ready::READABLE),
+                (interest.is_writable(), Side::Send, send.who(), Ready::WRITABLE),
+            ];
+            for (wanted, side, who, what) in sides {
+                if wanted && socket.poll_call(side, who, cx, |fd| there(fd, side))?.is_ready() {
+                    found |= what;
+                }
+            }
+            if found.is_empty() { Poll::Pending } else { Poll::Ready(Ok(found)) }
+        })
+        .await
+    }
+
+    /// Ready when there is a datagram, or an error to hear of. The last task that waits for
+    /// receiving by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(Side::Recv, cx, |fd| there(fd, Side::Recv))
+    }
+
+    /// Ready when there is room for a datagram, or an error to hear of. The last task that waits
+    /// for sending by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(Side::Send, cx, |fd| there(fd, Side::Send))
+    }
+
+    /// As [`send`](Self::send), for hand-written futures.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(Side::Send, cx, |fd| fd.send_to(buf, None))
+    }
+
+    /// Makes a call of yours on the descriptor, which may say `WouldBlock`.
+    ///
+    /// # Errors
+    /// The call's.
+    pub fn try_io<T>(
+        &self,
+        _interest: Interest,
+        call: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        call()
+    }
+
+    /// Makes a call of yours on the descriptor, again and again when it says `WouldBlock`, as soon
+    /// as the socket is ready for what `interest` names.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn async_io<T>(
+        &self,
+        interest: Interest,
+        mut call: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match call() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                answer => return answer,
+            }
+            self.ready(interest).await?;
+        }
+    }
+
+    /// The points in time at which receiving and sending are late; `None`: never.
+    ///
+    /// From then on, calls of that direction that wait fail with `TimedOut`, those that wait
+    /// already included, until a later deadline is set.
+    pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
+        self.handle.set_deadlines(recv, send);
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<F::Addr> {
+        F::named(self.fd().local_addr()?)
+    }
+
+    /// The address that it is connected to.
+    ///
+    /// # Errors
+    /// `NotConnected` if it is not.
+    pub fn peer_addr(&self) -> io::Result<F::Addr> {
+        F::named(self.fd().peer_addr()?)
+    }
+
+    /// Takes the error that the system keeps for this socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.fd().take_error()
+    }
+
+    pub(super) async fn transmit_to(&self, buf: &[u8], to: &Addr) -> io::Result<usize> {
+        self.transmit(|fd| fd.send_to(buf, Some(to))).await
+    }
+
+    pub(super) async fn receive<T>(
+        &self,
+        mut call: impl FnMut(&Fd) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut ticket = Ticket::new(self.handle.socket(), Side::Recv);
+        let socket = self.handle.socket();
+        poll_fn(|cx| socket.poll_call(Side::Recv, ticket.who(), cx, &mut call)).await
+    }
+
+    pub(super) async fn transmit<T>(
+        &self,
+        mut call: impl FnMut(&Fd) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut ticket = Ticket::new(self.handle.socket(), Side::Send);
+        let socket = self.handle.socket();
+        poll_fn(|cx| socket.poll_call(Side::Send, ticket.who(), cx, &mut call)).await
+    }
+
+    pub(super) fn poll<T>(
+        &self,
+        side: Side,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&Fd) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.handle.socket().poll_call(side, Who::Owner, cx, call)
+    }
+
+    pub(super) fn fd(&self) -> &Fd {
+        self.handle.fd()
+    }
+
+    pub(super) fn home(&self) -> &Arc<Home> {
+        self.handle.home()
+    }
+
+    pub(super) fn into_handle(self) -> Handle {
+        self.handle
+    }
+
+    fn socket(&self) -> &OsSocket {
+        self.handle.descriptor()
+    }
+
+    fn from(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(usize, F::Addr)> {
+        let (count, peer) = fd.recv_from(buf, peek)?;
+        Ok((count, F::sender(peer)?))
+    }
+}
+
+/// Into buffers that grow, or that know how much of them is filled.
+#[cfg(feature = "bytes")]
+impl<F: Family> Datagram<F> {
+    /// As [`recv`](Self::recv), into a buffer that grows or fills.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.receive(|fd| append(buf, |space| fd.recv_from(space, false))).await.map(|(n, _)| n)
+    }
+
+    /// As [`recv_from`](Self::recv_from), into a buffer that grows or fills.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn recv_buf_from<B: bytes::BufMut>(
+        &self,
+        buf: &mut B,
+    ) -> io::Result<(usize, F::Addr)> {
+        self.receive(|fd| append(buf, |space| Self::from(fd, space, false))).await
+    }
+
+    /// As [`recv_buf`](Self::recv_buf), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        append(buf, |space| self.fd().recv_from(space, false)).map(|(count, _)| count)
+    }
+
+    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_buf_from<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<(usize, F::Addr)> {
+        append(buf, |space| self.try_recv_from(space))
+    }
+}
+
+/// For hand-written futures, with tokio's buffers.
+#[cfg(feature = "tokio")]
+impl<F: Family> Datagram<F> {
+    /// As [`recv`](Self::recv). The last task that waits for receiving by way of a `poll_` call is
+    /// the one that is woken.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let space = buf.initialize_unfilled();
+        let (count, _) =
+            std::task::ready!(self.poll(Side::Recv, cx, |fd| fd.recv_from(space, false)))?;
+        buf.advance(count);
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<F::Addr>> {
+        self.poll_from(cx, buf, false)
+    }
+
+    /// As [`peek_from`](Self::peek_from).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_peek_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<F::Addr>> {
+        self.poll_from(cx, buf, true)
+    }
+
+    /// As [`peek_sender`](Self::peek_sender).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<F::Addr>> {
+        self.poll(Side::Recv, cx, sender::<F>)
+    }
+
+    fn poll_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+        peek: bool,
+    ) -> Poll<io::Result<F::Addr>> {
+        let space = buf.initialize_unfilled();
+        let (count, peer) =
+            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::from(fd, space, peek)))?;
+        buf.advance(count);
+        Poll::Ready(Ok(peer))
+    }
+}
+
+sys::borrows_descriptor!(Datagram<super::Inet>);
+sys::borrows_descriptor!(Datagram<super::Unix>);
+
+impl<F: Family> AsRef<Self> for Datagram<F> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<F: Family> fmt::Debug for Datagram<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::show_as::<F>(&self.handle, F::DATAGRAM, f)
+    }
+}
+
+/// Whether a call on that side would not block, as a call that may say `WouldBlock`.
+fn there(fd: &Fd, side: Side) -> io::Result<()> {
+    if fd.is_ready(side.into())? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+}
+
+fn sender<F: Family>(fd: &Fd) -> io::Result<F::Addr> {
+    F::sender(fd.recv_from(&mut [0], true)?.1)
+}
+
+/// Lends the space of `buf` to a call that receives.
+#[cfg(feature = "bytes")]
+fn append<B: bytes::BufMut, T>(
+    buf: &mut B,
+    call: impl FnOnce(&mut [u8]) -> io::Result<(usize, T)>,
+) -> io::Result<(usize, T)> {
+    // No system's datagram is longer, and some buffers say that they have no bounds.
+    let mut space = vec![0; buf.remaining_mut().min(LONGEST)];
+    let (count, of) = call(&mut space)?;
+    buf.put_slice(&space[..count]);
+    Ok((count, of))
+}
+
+#[cfg(feature = "bytes")]
+const LONGEST: usize = 64 << 10;

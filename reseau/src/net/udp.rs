@@ -1,0 +1,199 @@
+//! UDP: [`UdpSocket`], under the name of `tokio::net`.
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
+
+use super::open::Tried;
+use super::to_addrs::Found;
+use super::{Datagram, Inet, ToSocketAddrs, detach, open};
+use crate::addr::Addr;
+use crate::driver::Side;
+use crate::error::Operation;
+use crate::rt::Remote;
+use crate::sys::{self, Kind};
+
+/// A UDP socket. What it has beside its own calls is [`Datagram`]'s.
+pub type UdpSocket = Datagram<Inet>;
+
+impl Datagram<Inet> {
+    /// Takes the first address of `addr` that can be had, on the loop of this thread or else on
+    /// the global one. Port 0: one that the system chooses.
+    ///
+    /// No option is set. On Windows, the news that a port was unreachable (10054) is switched off:
+    /// it would make receiving fail on account of others.
+    ///
+    /// # Errors
+    /// The last address' error, with all of them as
+    /// [`Error::attempts`](crate::Error::attempts).
+    pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
+        Self::bind_on(&Remote::current()?, addr).await
+    }
+
+    /// As [`bind`](Self::bind), on another loop.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn bind_on<A: ToSocketAddrs>(home: &Remote, addr: A) -> io::Result<Self> {
+        let home = home.home();
+        let found = Found::of(&addr, Operation::Bind, home).await?;
+        let mut tried = Tried::new(found.name.as_deref());
+        for addr in found.addrs {
+            let addr = Addr::from(addr);
+            let opened = home.open_as(sys::domain(&addr), Kind::Dgram);
+            match opened.and_then(|fd| fd.bind(&addr).map(|()| fd)) {
+                Ok(fd) => return Ok(Self::adopt(fd, home)),
+                Err(error) => tried.push(Operation::Bind, addr, error),
+            }
+        }
+        Err(tried.into_error(Operation::Bind))
+    }
+
+    /// Takes in a socket of std's, on the loop of this thread or else on the global one. It
+    /// becomes non-blocking.
+    ///
+    /// # Errors
+    /// The system's; `Unsupported` in a simulated loop.
+    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let (fd, home) = open::adopt(socket.into())?;
+        Ok(Self::adopt(fd, &home))
+    }
+
+    /// The socket as std's, which stays non-blocking.
+    ///
+    /// # Errors
+    /// `Unsupported` for a simulated socket.
+    pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
+        detach::into_os(self.into_handle()).map(Into::into)
+    }
+
+    /// Sends to, and receives from, the first address of `addr` that can be had, and no other.
+    ///
+    /// # Errors
+    /// The last address' error, with all of them as
+    /// [`Error::attempts`](crate::Error::attempts).
+    pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
+        let found = Found::of(&addr, Operation::Connect, self.home()).await?;
+        let mut tried = Tried::new(found.name.as_deref());
+        for addr in found.addrs {
+            let addr = Addr::from(addr);
+            match self.fd().connect(&addr) {
+                Ok(_) => return Ok(()),
+                Err(error) => tried.push(Operation::Connect, addr, error),
+            }
+        }
+        Err(tried.into_error(Operation::Connect))
+    }
+
+    /// Sends a datagram to the first address of `target`, and says its length.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there is no address; else as [`send`](Self::send).
+    pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
+        let found = Found::of(&target, Operation::Send, self.home()).await?;
+        let Some(to) = found.addrs.first() else {
+            return Err(Tried::new(found.name.as_deref()).into_error(Operation::Send));
+        };
+        self.transmit_to(buf, &Addr::from(*to)).await
+    }
+
+    /// As [`send_to`](Self::send_to), without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room; else as [`send`](Self::send).
+    pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        self.fd().send_to(buf, Some(&target.into()))
+    }
+
+    /// As [`send_to`](Self::send_to), for hand-written futures.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.poll(Side::Send, cx, |fd| fd.send_to(buf, Some(&target.into())))
+    }
+
+    /// Joins a group of IPv4, on the interface that has the address `interface` (or any).
+    ///
+    /// # Errors
+    /// `NotFound` or the like if there is no such interface, `InvalidInput` if it is no group.
+    pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.fd().os()?.join_multicast_v4(&group, &interface)
+    }
+
+    /// Leaves a group of IPv4.
+    ///
+    /// # Errors
+    /// The system's: it was not joined.
+    pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
+        self.fd().os()?.leave_multicast_v4(&group, &interface)
+    }
+
+    /// Joins a group of IPv6, on the interface of that number (0: any).
+    ///
+    /// # Errors
+    /// As [`join_multicast_v4`](Self::join_multicast_v4).
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.fd().os()?.join_multicast_v6(group, interface)
+    }
+
+    /// Leaves a group of IPv6.
+    ///
+    /// # Errors
+    /// The system's: it was not joined.
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.fd().os()?.leave_multicast_v6(group, interface)
+    }
+}
+
+/// Options that are read and set alike.
+macro_rules! options {
+    ($($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
+        impl Datagram<Inet> {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// The system's; `Unsupported` where it has no such option.
+            pub fn $set(&self, value: $value) -> io::Result<()> {
+                self.fd().$write(value)
+            }
+
+            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
+            ///
+            /// # Errors
+            /// The system's; `Unsupported` where it has no such option.
+            pub fn $get(&self) -> io::Result<$value> {
+                self.fd().$read()
+            }
+        )*}
+    };
+}
+
+options! {
+    /// Lets datagrams go to broadcast addresses.
+    broadcast, set_broadcast: bool => broadcast, set_broadcast;
+    /// Whether what goes to a group of IPv4 comes to this machine's members too.
+    multicast_loop_v4, set_multicast_loop_v4: bool => multicast_loop_v4, set_multicast_loop_v4;
+    /// How many hops a datagram to a group of IPv4 may take.
+    multicast_ttl_v4, set_multicast_ttl_v4: u32 => multicast_ttl_v4, set_multicast_ttl_v4;
+    /// Whether what goes to a group of IPv6 comes to this machine's members too.
+    multicast_loop_v6, set_multicast_loop_v6: bool => multicast_loop_v6, set_multicast_loop_v6;
+    /// How many hops a datagram may take (IPv4's time to live).
+    ttl, set_ttl: u32 => ttl, set_ttl;
+    /// The type-of-service field of IPv4 datagrams.
+    tos_v4, set_tos_v4: u32 => tos, set_tos;
+    /// The traffic class of IPv6 datagrams.
+    tclass_v6, set_tclass_v6: u32 => tclass, set_tclass;
+}
+
+impl TryFrom<std::net::UdpSocket> for UdpSocket {
+    type Error = io::Error;
+
+    fn try_from(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Self::from_std(socket)
+    }
+}
