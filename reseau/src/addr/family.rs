@@ -52,6 +52,7 @@ impl sealed::Named for Inet {
     const DATAGRAM: &'static str = "UdpSocket";
     const LOCAL: &'static str = "addr";
     const DESCRIPTOR_FIRST: bool = false;
+    const ENDS: bool = false;
 }
 
 impl sealed::Named for Unix {
@@ -59,6 +60,7 @@ impl sealed::Named for Unix {
     const DATAGRAM: &'static str = "UnixDatagram";
     const LOCAL: &'static str = "local";
     const DESCRIPTOR_FIRST: bool = true;
+    const ENDS: bool = true;
 }
 
 #[allow(unnameable_types)] // That is what seals it.
@@ -72,6 +74,8 @@ pub(crate) mod sealed {
         /// What it calls the address of this end.
         const LOCAL: &'static str;
         const DESCRIPTOR_FIRST: bool;
+        /// Whether receiving datagrams can be ended.
+        const ENDS: bool;
     }
 }
 

@@ -55,7 +55,7 @@ impl<F: Family> Datagram<F> {
     /// The system's: on a connected socket, also what became of what was sent before
     /// (`ConnectionRefused`); `TimedOut` once the deadline has passed, until another is set.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|fd| fd.recv_from(buf, false)).await.map(|(count, _)| count)
+        self.receive(|fd| Self::take(fd, buf, false)).await.map(|(count, _)| count)
     }
 
     /// As [`recv`](Self::recv), and says whose it is.
@@ -71,7 +71,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|fd| fd.recv_from(buf, true)).await.map(|(count, _)| count)
+        self.receive(|fd| Self::take(fd, buf, true)).await.map(|(count, _)| count)
     }
 
     /// As [`recv_from`](Self::recv_from), without taking the datagram.
@@ -87,7 +87,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// `WouldBlock` if there is none; else as [`recv`](Self::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.fd().recv_from(buf, false).map(|(count, _)| count)
+        Self::take(self.fd(), buf, false).map(|(count, _)| count)
     }
 
     /// As [`recv_from`](Self::recv_from), without waiting.
@@ -103,7 +103,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.fd().recv_from(buf, true).map(|(count, _)| count)
+        Self::take(self.fd(), buf, true).map(|(count, _)| count)
     }
 
     /// As [`peek_from`](Self::peek_from), without waiting.
@@ -319,13 +319,25 @@ impl<F: Family> Datagram<F> {
         self.handle
     }
 
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) fn descriptor(&self) -> &OsSocket {
+        self.handle.descriptor()
+    }
+
     fn socket(&self) -> &OsSocket {
         self.handle.descriptor()
     }
 
     fn from(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(usize, F::Addr)> {
-        let (count, peer) = fd.recv_from(buf, peek)?;
+        let (count, peer) = Self::take(fd, buf, peek)?;
         Ok((count, F::sender(peer)?))
+    }
+
+    fn take(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(usize, Option<Addr>)> {
+        if F::ENDS { fd.recv_from_or_end(buf, peek) } else { fd.recv_from(buf, peek) }
     }
 }
 
@@ -337,7 +349,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.receive(|fd| append(buf, |space| fd.recv_from(space, false))).await.map(|(n, _)| n)
+        self.receive(|fd| append(buf, |space| Self::take(fd, space, false))).await.map(|(n, _)| n)
     }
 
     /// As [`recv_from`](Self::recv_from), into a buffer that grows or fills.
@@ -356,7 +368,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        append(buf, |space| self.fd().recv_from(space, false)).map(|(count, _)| count)
+        append(buf, |space| Self::take(self.fd(), space, false)).map(|(count, _)| count)
     }
 
     /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
@@ -383,7 +395,7 @@ impl<F: Family> Datagram<F> {
     ) -> Poll<io::Result<()>> {
         let space = buf.initialize_unfilled();
         let (count, _) =
-            std::task::ready!(self.poll(Side::Recv, cx, |fd| fd.recv_from(space, false)))?;
+            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::take(fd, space, false)))?;
         buf.advance(count);
         Poll::Ready(Ok(()))
     }

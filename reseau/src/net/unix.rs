@@ -125,6 +125,12 @@ impl Listener<Unix> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UCred(sys::Credentials);
 
+impl From<sys::Credentials> for UCred {
+    fn from(credentials: sys::Credentials) -> Self {
+        Self(credentials)
+    }
+}
+
 impl UCred {
     /// The user.
     #[must_use]

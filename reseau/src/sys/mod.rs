@@ -19,12 +19,12 @@
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
 //! - `wait(socket, side, limit)`: sleeps until the call would not wait; `false` when time is up;
+//! - `is_shut(socket)`: whether receiving was ended, where `recv` of a datagram does not tell;
 //! - `number(socket)`: what descriptors are called here, and this one's number;
 //! - `TIMED_OUT`, `TIMEOUT_MIN`, `AT_ONCE_MAX`: facts about timeouts;
 //! - `at_exit(f)`: the C runtime's.
 #![allow(unsafe_code)]
 // The blocking door alone does not use everything that is here.
-#![allow(dead_code)]
 #![cfg_attr(not(feature = "async"), allow(dead_code, unused_imports))]
 
 use crate::addr::Addr;
@@ -67,7 +67,6 @@ pub(crate) enum Fd {
 
 /// How a socket sends: bytes in order, or messages (each by itself, or in order too).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)]
 pub(crate) enum Kind {
     Stream,
     Dgram,
@@ -195,6 +194,21 @@ impl Fd {
             let (count, _, addr) = port.recv_from(blocking::uninit(space), peek)?;
             Ok((count, addr))
         })
+    }
+
+    /// As [`recv_from`](Self::recv_from) on a socket that can be shut: 0 and nobody is the end.
+    pub(crate) fn recv_from_or_end(
+        &self,
+        space: &mut [u8],
+        peek: bool,
+    ) -> io::Result<(usize, Option<Addr>)> {
+        match self.recv_from(space, peek) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let shut = self.os().is_ok_and(system::is_shut);
+                if shut { Ok((0, None)) } else { Err(error) }
+            }
+            answer => answer,
+        }
     }
 
     /// Sends one datagram, whole or not at all; without `to`: to the peer it is connected with.

@@ -24,6 +24,8 @@ mod halves;
 mod moving;
 mod names;
 mod peers;
+#[cfg(unix)]
+mod records;
 mod refusal;
 mod simulated;
 mod stage;
