@@ -521,9 +521,7 @@ impl SendLane {
         self.queued == 0
     }
 
-    /// Bytes accepted and not yet taken by the kernel: the model counts along.
-    /// The model counts along.
-    #[cfg(any(test, fuzzing))]
+    /// Bytes accepted and not yet taken by the kernel.
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }

@@ -450,15 +450,27 @@ impl Socket {
         }
     }
 
-    /// Sets how much either lane may hold. Who waits for room looks again.
-    pub(crate) fn set_window(&self, window: usize) {
+    /// Sets how much a lane may hold. Who waits for room looks again.
+    pub(crate) fn set_window(&self, side: Side, window: usize) {
         let mut woken = Vec::new();
-        self.recv_lane().set_window(window);
-        {
-            let mut lane = self.send_lane();
-            lane.set_window(window);
-            lane.waiters.take(&mut woken);
+        match side {
+            Side::Recv => self.recv_lane().set_window(window),
+            Side::Send => {
+                let mut lane = self.send_lane();
+                lane.set_window(window);
+                lane.waiters.take(&mut woken);
+            }
         }
+        woken.into_iter().for_each(wake);
+    }
+
+    /// Nothing more of what is queued shall be sent. What closes now closes at once.
+    pub(crate) fn abandon(&self) {
+        let (mut woken, mut spent) = (Vec::new(), Vec::new());
+        let mut lane = self.send_lane();
+        lane.fail(End::Failed(Fault::Kind(io::ErrorKind::ConnectionAborted)), &mut spent);
+        lane.waiters.take(&mut woken);
+        drop(lane);
         woken.into_iter().for_each(wake);
     }
 

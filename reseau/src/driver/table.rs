@@ -229,13 +229,14 @@ impl Driver {
         self.settle_send(socket);
         let Some(key) = socket.key() else { return socket.left(&mut self.after.wakers) };
         self.cancel(socket, Id { key, side: Side::Recv });
-        let (connecting, unsent) = {
+        let (pointless, unsent) = {
             let lane = socket.send_lane();
-            (lane.connecting(), !lane.flushed())
+            let pointless = (lane.connecting() && socket.closing()) || lane.failed();
+            (pointless || socket.shape().polls, !lane.flushed())
         };
-        if (connecting && socket.closing()) || socket.shape().polls {
+        if pointless {
             self.cancel(socket, Id { key, side: Side::Send });
-        } else if unsent && !socket.send_lane().failed() {
+        } else if unsent {
             self.linger(socket);
         }
         self.reap(key);

@@ -265,8 +265,8 @@ impl Handle {
         self.socket.set_deadline(Side::Send, send);
     }
 
-    pub(super) fn set_window(&self, window: usize) {
-        self.socket.set_window(window);
+    pub(super) fn set_window(&self, side: Side, window: usize) {
+        self.socket.set_window(side, window);
     }
 
     /// Waits for one of `interest`, and says what there is.
@@ -296,6 +296,10 @@ impl Handle {
 
     pub(super) fn queued(&self) -> usize {
         self.socket.recv_lane().queued()
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        self.socket.send_lane().queued()
     }
 
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {

@@ -40,6 +40,7 @@
 //!   [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`.
 //! - A listener's backlog is 511.
 mod calls;
+mod closing;
 mod compat;
 mod datagram;
 mod detach;

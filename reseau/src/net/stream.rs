@@ -14,7 +14,7 @@ use super::detach::{self, Detached};
 use super::handle::Handle;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Family, Interest, Ready};
-use crate::driver::{Home, Who};
+use crate::driver::{Home, Side, Who};
 use crate::pool::Chunk;
 use crate::sys::{Fd, OsSocket};
 
@@ -177,13 +177,49 @@ impl<F: Family> Stream<F> {
     ///
     /// A receive that is under way may go over it by a burst.
     pub fn set_window(&self, bytes: usize) {
-        self.handle.set_window(bytes);
+        self.set_recv_window(bytes);
+        self.set_send_window(bytes);
+    }
+
+    /// As [`set_window`](Self::set_window), for receiving alone: how many bytes may be received
+    /// ahead of the caller. From there on the peer is held back.
+    pub fn set_recv_window(&self, bytes: usize) {
+        self.handle.set_window(Side::Recv, bytes);
+    }
+
+    /// As [`set_window`](Self::set_window), for sending alone: how many bytes may wait for the
+    /// peer. From there on the caller is held back.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (_server, _) = listener.accept().await?; // It reads nothing.
+    /// client.set_send_window(1000);
+    /// client.set_recv_window(1000);
+    /// while client.try_write(&[0; 300]).is_ok() {}
+    /// assert!(client.unsent() >= 1000);
+    /// assert_eq!(client.queued(), 0);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn set_send_window(&self, bytes: usize) {
+        self.handle.set_window(Side::Send, bytes);
     }
 
     /// How many bytes were received and not yet taken.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.handle.queued()
+    }
+
+    /// How many bytes were sent or written that the system has not taken yet.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.handle.unsent()
     }
 
     /// Takes the error that the system keeps for this socket. Errors that reading or writing has

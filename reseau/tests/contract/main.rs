@@ -10,6 +10,7 @@
 
 mod alone;
 mod bounds;
+mod closing;
 mod datagrams;
 mod deadlines;
 mod drop_points;
