@@ -64,6 +64,7 @@ mod driver;
 pub mod error;
 #[cfg(feature = "async")]
 pub mod net;
+pub mod packet;
 pub mod platform;
 #[cfg(feature = "async")]
 mod pool;
@@ -84,6 +85,7 @@ pub use net::{
     Datagram, Detached, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
     ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream,
 };
+pub use packet::{Batch, Ecn, Packet};
 #[cfg(feature = "async")]
 pub use pool::Chunk;
 #[cfg(feature = "async")]

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("addr", 0),
     ("clock", 0),
     ("error", 0),
+    ("packet", 0),
     ("platform", 0), // A table.
     ("sync", 0),     // The locks and counters of std, or loom's.
     ("sys", 1),
@@ -42,7 +43,7 @@ const FLOORS: &[(&str, usize)] = &[
 /// The doors, and the rooms that each opens on. No room uses a door.
 const DOORS: &[(&str, &[&str])] = &[
     // Straight on system calls: never a driver, a loop or an async socket.
-    ("blocking", &["addr", "clock", "error", "sys", "pool"]),
+    ("blocking", &["addr", "clock", "error", "packet", "sys", "pool"]),
     ("sockets", &["addr", "clock", "error", "blocking"]),
     ("sim", &["addr", "clock", "error", "sync", "sys", "pool", "driver", "rt", "net"]),
 ];

@@ -35,14 +35,32 @@ use std::time::Duration;
 
 pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
 
+#[cfg(unix)]
+#[allow(dead_code)] // The fuzzer reads all of it.
+pub(crate) mod ancillary;
+#[cfg(unix)]
+mod ancillary_kinds;
 pub(crate) mod blocking;
 #[cfg(all(feature = "async", any(target_os = "linux", target_os = "android")))]
 pub(crate) mod counter;
 #[cfg(feature = "async")]
 mod credentials;
 mod descriptor;
+#[allow(dead_code)]
+pub(crate) mod message;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod message_linux;
+#[cfg(unix)]
+#[path = "message_unix.rs"]
+mod messages;
+#[cfg(windows)]
+#[path = "message_windows.rs"]
+mod messages;
 #[cfg(feature = "async")]
 pub(crate) mod poller;
+#[cfg(unix)]
+#[allow(dead_code)]
+pub(crate) mod rights;
 #[cfg(feature = "async")]
 pub(crate) mod sim;
 #[cfg(unix)]
@@ -186,8 +204,7 @@ impl Fd {
         let flags = if peek { system::PEEK } else { 0 };
         either!(self,
         socket => {
-            let space = blocking::uninit(space);
-            let (count, addr) = uninterrupted(|| socket.recv_from_with_flags(space, flags))?;
+            let (count, addr) = uninterrupted(|| message::recv_from(socket, space, flags))?;
             Ok((count, from_sock_addr(&addr).ok()))
         },
         port => {

@@ -1,0 +1,363 @@
+//! Many datagrams in one piece of memory.
+use std::collections::VecDeque;
+use std::{error, fmt, io};
+
+use super::Packet;
+
+/// Memory for many datagrams, which are received or sent with few system calls.
+///
+/// A batch that is sent loses its datagrams from the front as they go out: what is left was not
+/// sent, whatever became of the call. A batch that is received into holds what came, and nothing
+/// of before.
+///
+/// ```
+/// use reseau::{Batch, Packet};
+/// let mut batch = Batch::new(2, 1200);
+/// let peer = Packet::to("127.0.0.1:9".parse::<std::net::SocketAddr>()?);
+/// batch.push(&peer, b"one")?;
+/// batch.push(&peer, b"two")?;
+/// assert!(batch.push(&peer, b"three").is_err());
+/// let bytes: Vec<_> = batch.iter().map(|(_, bytes)| bytes).collect();
+/// assert_eq!(bytes, [b"one", b"two"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Batch {
+    /// Datagrams lie in it one behind the other (pushed), or each in its slot (received).
+    bytes: Vec<u8>,
+    runs: VecDeque<Run>,
+    len: usize,
+    /// Where the next pushed datagram goes.
+    end: usize,
+    packets_max: usize,
+    bytes_each: usize,
+    /// The longest datagrams that the system may be asked to cut from a long one.
+    segment_max: usize,
+}
+
+/// Datagrams that differ in nothing but their bytes.
+struct Run {
+    packet: Packet,
+    at: usize,
+    /// From the start of one to the start of the next: more than `packet.len` if cut to size.
+    stride: usize,
+    count: usize,
+}
+
+/// What goes out as one message: `count` datagrams of `segment` bytes, of which the last may be
+/// shorter.
+#[allow(dead_code)]
+pub(crate) struct Group<'a> {
+    pub(crate) packet: &'a Packet,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) segment: usize,
+    pub(crate) count: usize,
+}
+
+impl Batch {
+    /// Room for `packets_max` datagrams of up to `bytes_each` bytes.
+    ///
+    /// The memory is the product. For a socket that lets the system join datagrams
+    /// (`set_gro`), receiving takes 64 KiB for each of up to 32 messages instead, of which only
+    /// what comes is touched; a message then holds up to 64 datagrams, so that the batch may hold
+    /// more than `packets_max`.
+    ///
+    /// # Panics
+    /// When one of them is zero, or the product is more than `isize::MAX`.
+    #[must_use]
+    pub fn new(packets_max: usize, bytes_each: usize) -> Self {
+        assert!(packets_max > 0 && bytes_each > 0, "a batch needs room for something");
+        let bytes = packets_max.checked_mul(bytes_each).filter(|all| isize::try_from(*all).is_ok());
+        Self {
+            bytes: vec![0; bytes.expect("a batch of more memory than there can be")],
+            runs: VecDeque::new(),
+            len: 0,
+            end: 0,
+            packets_max,
+            bytes_each,
+            segment_max: usize::MAX,
+        }
+    }
+
+    /// Adds a datagram to be sent: its peer and its wishes are those of `packet`.
+    ///
+    /// # Errors
+    /// [`Full`] when `packets_max` datagrams are in the batch, or `bytes` are more than
+    /// `bytes_each`; it is as it was then.
+    pub fn push(&mut self, packet: &Packet, bytes: &[u8]) -> Result<(), Full> {
+        if self.len >= self.packets_max || bytes.len() > self.bytes_each {
+            return Err(Full(()));
+        }
+        if self.bytes.len() - self.end < bytes.len() {
+            self.pack();
+        }
+        let at = self.end;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+        self.len += 1;
+        let joins = |run: &&mut Run| {
+            run.stride == bytes.len()
+                && run.packet.len == bytes.len()
+                && run.at + run.stride * run.count == at
+                && run.packet.goes_like(packet)
+        };
+        if let Some(run) = self.runs.back_mut().filter(joins) {
+            run.count += 1;
+        } else {
+            let mut packet = packet.clone();
+            packet.len = bytes.len();
+            self.runs.push_back(Run { packet, at, stride: bytes.len(), count: 1 });
+        }
+        Ok(())
+    }
+
+    /// Drops the first `count` datagrams, or all: those that cannot be sent, say.
+    pub fn skip(&mut self, count: usize) {
+        let mut left = count.min(self.len);
+        self.len -= left;
+        while left > 0 {
+            let Some(run) = self.runs.front_mut() else { break };
+            if run.count > left {
+                run.count -= left;
+                run.at += left * run.stride;
+                break;
+            }
+            left -= run.count;
+            self.runs.pop_front();
+        }
+        if self.len == 0 {
+            self.end = 0;
+        }
+    }
+
+    /// Turns what was received into its answers: each to its sender, as [`Packet::reply`] says,
+    /// with the bytes that it has.
+    pub fn reply(&mut self) {
+        for run in &mut self.runs {
+            let len = run.packet.len;
+            run.packet = run.packet.reply();
+            run.packet.len = len;
+        }
+    }
+
+    /// Drops all datagrams.
+    pub fn clear(&mut self) {
+        self.skip(self.len);
+    }
+
+    /// Whether the system may be asked to cut many datagrams from a long one (GSO on Linux), which
+    /// it is unless switched off here.
+    ///
+    /// What goes out is the same. A batch remembers when the system or a device refused, and sends
+    /// one by one from then on; switching it on makes it forget.
+    pub fn set_offload(&mut self, on: bool) {
+        self.segment_max = if on { usize::MAX } else { 0 };
+    }
+
+    /// How many datagrams there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The datagrams, in the order in which they came or were pushed.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { batch: self, run: 0, nth: 0 }
+    }
+
+    /// Moves what is left to the start, one behind the other.
+    fn pack(&mut self) {
+        let mut end = 0;
+        for run in &mut self.runs {
+            let at = end;
+            for nth in 0..run.count {
+                let from = run.at + nth * run.stride;
+                // Never upwards over what follows: `end` is at most where the run begins, since
+                // runs lie in order.
+                self.bytes.copy_within(from..from + run.packet.len, end);
+                end += run.packet.len;
+            }
+            (run.at, run.stride) = (at, run.packet.len);
+        }
+        self.end = end;
+    }
+}
+
+/// For the calls that receive and send.
+#[allow(dead_code)]
+impl Batch {
+    pub(crate) fn packets_max(&self) -> usize {
+        self.packets_max
+    }
+
+    pub(crate) fn bytes_each(&self) -> usize {
+        self.bytes_each
+    }
+
+    /// Makes room for `all` bytes; what was there is gone.
+    pub(crate) fn empty(&mut self, all: usize) {
+        self.clear();
+        if self.bytes.len() < all {
+            // Not `resize`: fresh zeros are not touched until something comes.
+            self.bytes = vec![0; all];
+        }
+    }
+
+    /// The room for datagrams to come: `len` bytes from `at`.
+    pub(crate) fn room(&mut self, at: usize, len: usize) -> &mut [u8] {
+        &mut self.bytes[at..at + len]
+    }
+
+    /// Adds what came into the memory at `at`: `packet.len` bytes, which are datagrams of `segment`
+    /// bytes (the last may be shorter) if it says so.
+    pub(crate) fn received(&mut self, at: usize, packet: Packet, segment: Option<usize>) {
+        let whole = packet.len;
+        let stride = segment.filter(|segment| (1..whole).contains(segment)).unwrap_or(whole);
+        let full = whole.checked_div(stride).unwrap_or(1);
+        self.add(at, packet.clone(), stride, stride, full);
+        let rest = whole - full * stride;
+        if rest > 0 {
+            self.add(at + full * stride, packet, rest, stride, 1);
+        }
+        self.end = self.bytes.len(); // Pushing more packs first.
+    }
+
+    fn add(&mut self, at: usize, mut packet: Packet, len: usize, stride: usize, count: usize) {
+        packet.truncated |= len > self.bytes_each;
+        packet.len = len.min(self.bytes_each);
+        self.runs.push_back(Run { packet, at, stride, count });
+        self.len += count;
+    }
+
+    /// The next message to be sent, after `skipped` runs and `taken` datagrams of the next.
+    pub(crate) fn groups(&self) -> Groups<'_> {
+        Groups { batch: self, run: 0, taken: 0 }
+    }
+
+    /// The system refused to cut datagrams of `segment` bytes; `ever`: any.
+    pub(crate) fn refused(&mut self, segment: usize, ever: bool) {
+        self.segment_max = if ever { 0 } else { self.segment_max.min(segment.saturating_sub(1)) };
+    }
+}
+
+/// The messages by which a batch goes out.
+pub(crate) struct Groups<'a> {
+    batch: &'a Batch,
+    run: usize,
+    taken: usize,
+}
+
+impl<'a> Iterator for Groups<'a> {
+    type Item = Group<'a>;
+
+    fn next(&mut self) -> Option<Group<'a>> {
+        let batch = self.batch;
+        let run = batch.runs.get(self.run)?;
+        let segment = run.packet.len;
+        let at = run.at + self.taken * run.stride;
+        let left = run.count - self.taken;
+        let joined = run.stride == segment && (1..=batch.segment_max).contains(&segment);
+        let fit = if joined { (GROUP_BYTES_MAX / segment).clamp(1, GROUP_MAX) } else { 1 };
+        let (mut count, mut len) = (left.min(fit), left.min(fit) * segment);
+        self.taken += count;
+        if self.taken == run.count {
+            (self.run, self.taken) = (self.run + 1, 0);
+            let short = batch.runs.get(self.run).filter(|next| {
+                joined
+                    && count < fit
+                    && (1..segment).contains(&next.packet.len)
+                    && next.at == at + len
+                    && next.packet.goes_like(&run.packet)
+            });
+            if let Some(next) = short {
+                (count, len) = (count + 1, len + next.packet.len);
+                self.taken = 1;
+                if next.count == 1 {
+                    (self.run, self.taken) = (self.run + 1, 0);
+                }
+            }
+        }
+        let bytes = &batch.bytes[at..at + len];
+        Some(Group { packet: &run.packet, bytes, segment, count })
+    }
+}
+
+/// The datagrams of a [`Batch`].
+#[derive(Clone)]
+pub struct Iter<'a> {
+    batch: &'a Batch,
+    run: usize,
+    nth: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a Packet, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let run = self.batch.runs.get(self.run)?;
+        let at = run.at + self.nth * run.stride;
+        self.nth += 1;
+        if self.nth == run.count {
+            (self.run, self.nth) = (self.run + 1, 0);
+        }
+        Some((&run.packet, &self.batch.bytes[at..at + run.packet.len]))
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = (&'a Packet, &'a [u8]);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { len, packets_max, bytes_each, .. } = self;
+        let mut form = f.debug_struct("Batch");
+        form.field("len", len).field("packets_max", packets_max).field("bytes_each", bytes_each);
+        form.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// A [`Batch`] has no room for a datagram: it has as many as it can hold, or this one is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full(());
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the batch has no room for this datagram")
+    }
+}
+
+impl error::Error for Full {}
+
+impl From<Full> for io::Error {
+    fn from(full: Full) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, full)
+    }
+}
+
+/// The longest message: what IP can say in 16 bits.
+pub(crate) const SLOT_MAX: usize = 0xFFFF + 1;
+
+/// What fits into one message that is cut: the limit of IPv4 less its headers with all options,
+/// and UDP's; and what Linux cuts at most (`UDP_MAX_SEGMENTS`, which was 64 and is more now).
+const GROUP_BYTES_MAX: usize = 0xFFFF - 60 - 8;
+const GROUP_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests;
