@@ -115,6 +115,18 @@ impl World {
         self.change(|faults| faults.accept_aborted = per_mille)
     }
 
+    /// So many of a thousand UDP datagrams never arrive.
+    #[must_use]
+    pub fn lose(self, per_mille: u16) -> Self {
+        self.change(|faults| faults.lost = per_mille)
+    }
+
+    /// So many of a thousand UDP datagrams arrive twice.
+    #[must_use]
+    pub fn double(self, per_mille: u16) -> Self {
+        self.change(|faults| faults.doubled = per_mille)
+    }
+
     /// So many of a thousand reads and writes take all they can, instead of any part of it.
     #[must_use]
     pub fn whole(self, per_mille: u16) -> Self {

@@ -8,13 +8,15 @@ use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::handle::{Handle, Ticket};
 use super::{Family, Interest, Ready};
 use crate::addr::Addr;
 use crate::driver::{Home, Side, Who};
+use crate::rt::sleep;
 use crate::sys::{self, Fd, OsSocket};
 
 /// A socket that sends and receives datagrams: [`UdpSocket`](crate::UdpSocket) or
@@ -40,13 +42,16 @@ use crate::sys::{self, Fd, OsSocket};
 /// ```
 pub struct Datagram<F: Family> {
     handle: Handle,
+    /// The system was asked to tell all that it can.
+    pub(super) told: AtomicBool,
     family: PhantomData<fn() -> F>,
 }
 
 impl<F: Family> Datagram<F> {
     /// A descriptor of `home`'s kernel.
     pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {
-        Self { handle: Handle::polled(fd, home), family: PhantomData }
+        let handle = Handle::polled(fd, home);
+        Self { handle, told: AtomicBool::new(false), family: PhantomData }
     }
 
     /// Receives the next datagram, into `buf`; what does not fit is lost.
@@ -237,7 +242,7 @@ impl<F: Family> Datagram<F> {
     ) -> io::Result<T> {
         loop {
             match call() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if would_block(&error) => {}
                 answer => return answer,
             }
             self.ready(interest).await?;
@@ -277,7 +282,22 @@ impl<F: Family> Datagram<F> {
     }
 
     pub(super) async fn transmit_to(&self, buf: &[u8], to: &Addr) -> io::Result<usize> {
-        self.transmit(|fd| fd.send_to(buf, Some(to))).await
+        let mut pause = PAUSE_MIN;
+        loop {
+            let call = |fd: &Fd| match fd.send_to(buf, Some(to)) {
+                // A Unix socket that is connected to nobody is always writable, however full the
+                // receiver is, and no system tells when he has room: so he is asked again.
+                Err(error) if F::ENDS && would_block(&error) && there(fd, Side::Send).is_ok() => {
+                    Ok(None)
+                }
+                answer => answer.map(Some),
+            };
+            if let Some(count) = self.transmit(call).await? {
+                return Ok(count);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
     }
 
     pub(super) async fn receive<T>(
@@ -337,7 +357,19 @@ impl<F: Family> Datagram<F> {
     }
 
     fn take(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(usize, Option<Addr>)> {
-        if F::ENDS { fd.recv_from_or_end(buf, peek) } else { fd.recv_from(buf, peek) }
+        Self::or_end(fd, fd.recv_from(buf, peek), || (0, None))
+    }
+
+    /// An answer, or that there will be none: as an empty datagram of nobody.
+    pub(super) fn or_end<T>(
+        fd: &Fd,
+        answer: io::Result<T>,
+        end: impl FnOnce() -> T,
+    ) -> io::Result<T> {
+        match answer {
+            Err(error) if F::ENDS && would_block(&error) && fd.is_shut() => Ok(end()),
+            answer => answer,
+        }
     }
 }
 
@@ -461,6 +493,10 @@ impl<F: Family> fmt::Debug for Datagram<F> {
     }
 }
 
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 /// Whether a call on that side would not block, as a call that may say `WouldBlock`.
 fn there(fd: &Fd, side: Side) -> io::Result<()> {
     if fd.is_ready(side.into())? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -485,3 +521,7 @@ fn append<B: bytes::BufMut, T>(
 
 #[cfg(feature = "bytes")]
 const LONGEST: usize = 64 << 10;
+
+/// When to ask a full receiver again that does not tell.
+const PAUSE_MIN: Duration = Duration::from_micros(500);
+const PAUSE_MAX: Duration = Duration::from_millis(20);

@@ -47,6 +47,7 @@ mod detach;
 mod handle;
 mod listener;
 mod open;
+mod packets;
 mod ready;
 mod seqpacket;
 mod socket;

@@ -213,19 +213,9 @@ impl Fd {
         })
     }
 
-    /// As [`recv_from`](Self::recv_from) on a socket that can be shut: 0 and nobody is the end.
-    pub(crate) fn recv_from_or_end(
-        &self,
-        space: &mut [u8],
-        peek: bool,
-    ) -> io::Result<(usize, Option<Addr>)> {
-        match self.recv_from(space, peek) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let shut = self.os().is_ok_and(system::is_shut);
-                if shut { Ok((0, None)) } else { Err(error) }
-            }
-            answer => answer,
-        }
+    /// Whether receiving datagrams was ended: "would block" means "never" then.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.os().is_ok_and(system::is_shut)
     }
 
     /// Sends one datagram, whole or not at all; without `to`: to the peer it is connected with.

@@ -1,7 +1,7 @@
 //! Datagrams: each whole or not at all, whoever waits, whatever is dropped.
 use crate::alone::descriptors;
-use crate::on_kernels;
 use crate::stage::{any, corner, pattern, poll_once, run, scaled, settle};
+use crate::{everywhere, on_kernels};
 use reseau::{Interest, Kind, UdpSocket, clock, spawn, timeout};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-on_kernels!(
+everywhere!(
     every_size_arrives_whole,
     what_does_not_fit_is_lost_and_nothing_else,
     a_receiver_that_waits_is_woken,
@@ -24,11 +24,14 @@ on_kernels!(
     nobody_there_is_an_error_of_the_next_call,
     too_long_is_an_error_of_this_call,
     both_ways_at_once,
-    options_keep_what_was_set,
     a_closed_socket_leaves_nothing,
-    waiters_elsewhere_hear_of_the_end,
     v6_is_no_other,
 );
+
+mod real {
+    use super::*;
+    on_kernels!(options_keep_what_was_set, waiters_elsewhere_hear_of_the_end);
+}
 
 async fn bound() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind(any()).await.unwrap();

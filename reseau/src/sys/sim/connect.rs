@@ -3,14 +3,16 @@ use super::kernel::{Arrival, Kernel, Mark, fail};
 use super::names::UnixName;
 use super::socket::{Family, Queue, Role, Socket, Stream, unnamed};
 use crate::addr::{Addr, UnixAddr};
+use crate::sys::Kind;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 #[cfg(unix)]
-use libc::{EALREADY, EISCONN, EMFILE};
+use libc::{EALREADY, EISCONN, EMFILE, EOPNOTSUPP, EPROTOTYPE};
 #[cfg(windows)]
 use windows_sys::Win32::Networking::WinSock::{
     WSAEALREADY as EALREADY, WSAEISCONN as EISCONN, WSAEMFILE as EMFILE,
+    WSAEOPNOTSUPP as EOPNOTSUPP, WSAEPROTOTYPE as EPROTOTYPE,
 };
 
 impl Kernel {
@@ -21,15 +23,12 @@ impl Kernel {
             Role::Listening(queue) => queue.backlog = backlog,
             Role::Fresh => {
                 if !socket.bound {
-                    let any: IpAddr = match socket.family {
-                        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-                        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-                        Family::Unix => return fail(ErrorKind::InvalidInput),
-                    };
+                    let any = socket.family.wildcard().ok_or(ErrorKind::InvalidInput)?;
                     self.bind(index, &Addr::Inet((any, 0).into()))?;
                 }
                 self.socket(index).role = Role::Listening(Queue { backlog, ..Queue::default() });
             }
+            Role::Dgram(_) => return Err(io::Error::from_raw_os_error(EOPNOTSUPP)),
             _ => return fail(ErrorKind::InvalidInput),
         }
         self.mark(Mark::Listen, index, backlog as u64);
@@ -41,6 +40,7 @@ impl Kernel {
         let family = socket.family;
         match &socket.role {
             Role::Fresh => {}
+            Role::Dgram(_) => return self.connect_dgram(index, addr).map(|()| true),
             Role::Connecting(_) => return Err(io::Error::from_raw_os_error(EALREADY)),
             Role::Listening(_) if family == Family::Unix => return fail(ErrorKind::InvalidInput),
             Role::Listening(_) | Role::Stream(_) => {
@@ -67,15 +67,17 @@ impl Kernel {
         let socket = self.socket(index);
         match socket.role {
             Role::Connecting(_) => Ok(false),
-            Role::Stream(_) => Ok(true),
+            Role::Stream(_) | Role::Dgram(_) => Ok(true),
             Role::Failed => fail(socket.error.take().unwrap_or(ErrorKind::NotConnected)),
             Role::Fresh | Role::Listening(_) => fail(ErrorKind::NotConnected),
         }
     }
 
     pub(super) fn accept(&mut self, index: u64) -> io::Result<(u64, Addr)> {
-        let Role::Listening(queue) = &self.socket(index).role else {
-            return fail(ErrorKind::InvalidInput);
+        let queue = match &self.socket(index).role {
+            Role::Listening(queue) => queue,
+            Role::Dgram(_) => return Err(io::Error::from_raw_os_error(EOPNOTSUPP)),
+            _ => return fail(ErrorKind::InvalidInput),
         };
         let server = *queue.ready.front().ok_or(ErrorKind::WouldBlock)?;
         if self.chance.strikes(self.faults.accept_exhausted) {
@@ -209,7 +211,8 @@ impl Kernel {
     }
 
     fn connect_unix(&mut self, index: u64, addr: &Addr, name: &UnixAddr) -> io::Result<()> {
-        let owner = self.names.owner(&UnixName::of(name)?)?;
+        let kind = self.socket(index).kind;
+        let owner = self.unix_owner(name, kind)?;
         let Role::Listening(queue) = &self.socket(owner).role else {
             return fail(ErrorKind::ConnectionRefused);
         };
@@ -221,15 +224,26 @@ impl Kernel {
         }
         let client = self.local_addr(index);
         let local = Some(addr.clone());
-        let server = Socket::accepted(self.socket(owner), local, Stream::new(index, client));
+        let server =
+            Socket::accepted(self.socket(owner), local, Stream::new(index, client).of(kind));
         let server = self.insert(server);
         if let Role::Listening(queue) = &mut self.socket(owner).role {
             queue.ready.push_back(server);
         }
-        self.socket(index).role = Role::Stream(Stream::new(server, addr.clone()));
+        self.socket(index).role = Role::Stream(Stream::new(server, addr.clone()).of(kind));
         self.mark(Mark::Connect, index, server);
         self.stir(owner);
         Ok(())
+    }
+
+    /// The socket of that kind that has the name.
+    pub(super) fn unix_owner(&mut self, name: &UnixAddr, kind: Kind) -> io::Result<u64> {
+        let owner = self.names.owner(&UnixName::of(name, kind)?)?;
+        if self.socket(owner).kind == kind {
+            Ok(owner)
+        } else {
+            Err(io::Error::from_raw_os_error(EPROTOTYPE))
+        }
     }
 
     /// The client, if it still makes this very attempt.
@@ -246,7 +260,7 @@ impl Kernel {
             let socket: Option<&Socket> = sockets.get(&index);
             socket.is_some_and(|socket| matches!(socket.role, Role::Listening(_)))
         };
-        let owners = self.names.owners(target, listens);
+        let owners = self.names.tcp.owners(target, listens);
         match owners.len() {
             0 | 1 => owners.first().copied(),
             several => Some(owners[self.chance.below(several as u64) as usize]),
@@ -255,12 +269,12 @@ impl Kernel {
 }
 
 /// Where a connect to `ip` goes: without an address, to the loopback.
-fn destination(ip: IpAddr) -> IpAddr {
+pub(super) fn destination(ip: IpAddr) -> IpAddr {
     if ip.is_unspecified() { loopback(ip) } else { ip }
 }
 
 /// The address that a connection to `ip`, an address of this machine, comes from.
-fn source(ip: IpAddr) -> IpAddr {
+pub(super) fn source(ip: IpAddr) -> IpAddr {
     if ip.is_loopback() { loopback(ip) } else { ip }
 }
 

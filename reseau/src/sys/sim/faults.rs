@@ -16,6 +16,10 @@ pub(crate) struct Faults {
     pub(crate) accept_exhausted: u16,
     /// That an accept finds its connection aborted.
     pub(crate) accept_aborted: u16,
+    /// That a UDP datagram never arrives.
+    pub(crate) lost: u16,
+    /// That a UDP datagram arrives twice.
+    pub(crate) doubled: u16,
     /// That a send takes all that fits, instead of any part of it.
     pub(crate) whole_sends: u16,
     /// That a recv gives all that is there and fits, instead of any part of it.
@@ -31,6 +35,8 @@ impl Default for Faults {
             reset: 0,
             accept_exhausted: 0,
             accept_aborted: 0,
+            lost: 0,
+            doubled: 0,
             whole_sends: 0,
             whole_recvs: 0,
         }

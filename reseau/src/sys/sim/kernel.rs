@@ -1,12 +1,15 @@
 //! The state of a world: its sockets, its time, and what will arrive when.
+use super::datagram::Dgram;
 use super::faults::{Chance, Faults, mix};
 use super::names::{Names, UnixName};
-use super::socket::{Family, Role, Socket, Stream};
+use super::packet::Packet;
+use super::socket::{Family, Role, Socket, Stream, unnamed};
 use crate::addr::Addr;
+use crate::sys::{Kind, Side};
 use socket2::Domain;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// What stands behind the lock of a world.
@@ -72,6 +75,13 @@ pub(super) enum Arrival {
         from: u64,
         to: u64,
     },
+    Packet(Packet),
+    /// Nobody heard a packet that `from` had sent to his peer.
+    Unheard {
+        from: u64,
+        source: SocketAddr,
+        target: SocketAddr,
+    },
 }
 
 /// The kinds of events in the trace. The numbers are part of it.
@@ -95,6 +105,11 @@ pub(super) enum Mark {
     End = 21,
     Room = 22,
     Reset = 23,
+    Packet = 24,
+    Heard = 25,
+    Unheard = 26,
+    Join = 27,
+    Leave = 28,
 }
 
 impl Kernel {
@@ -113,21 +128,26 @@ impl Kernel {
         }
     }
 
-    pub(super) fn open(&mut self, domain: Domain) -> u64 {
+    /// `None`: a world has no such sockets.
+    pub(super) fn open(&mut self, domain: Domain, kind: Kind) -> Option<u64> {
         let family = match domain {
             Domain::IPV4 => Family::V4,
             Domain::IPV6 => Family::V6,
             Domain::UNIX => Family::Unix,
-            other => unreachable!("the simulated kernel has no sockets of {other:?}"),
+            _ => return None,
         };
-        self.insert(Socket::new(family))
+        let known = family == Family::Unix || kind != Kind::Seqpacket;
+        known.then(|| self.insert(Socket::new(family, kind)))
     }
 
-    pub(super) fn pair(&mut self) -> (u64, u64) {
-        let unnamed = super::socket::unnamed();
-        let (a, b) = (self.open(Domain::UNIX), self.open(Domain::UNIX));
-        self.socket(a).role = Role::Stream(Stream::new(b, unnamed.clone()));
-        self.socket(b).role = Role::Stream(Stream::new(a, unnamed));
+    pub(super) fn pair(&mut self, kind: Kind) -> (u64, u64) {
+        let [a, b] = [(); 2].map(|()| self.insert(Socket::new(Family::Unix, kind)));
+        for (index, peer) in [(a, b), (b, a)] {
+            self.socket(index).role = match kind {
+                Kind::Dgram => Role::Dgram(Dgram::paired(peer)),
+                _ => Role::Stream(Stream::new(peer, unnamed()).of(kind)),
+            };
+        }
         (a, b)
     }
 
@@ -145,16 +165,22 @@ impl Kernel {
 
     pub(super) fn bind(&mut self, index: u64, addr: &Addr) -> io::Result<()> {
         let socket = self.socket(index);
-        let (family, shared) = (socket.family, socket.option("reuse_port").is_ok_and(|v| v != 0));
-        if socket.bound || !matches!(socket.role, Role::Fresh) {
+        let (family, kind) = (socket.family, socket.kind);
+        let shared =
+            socket.is_set("reuse_port") || (kind == Kind::Dgram && socket.is_set("reuse_address"));
+        // In the Unix domain a name may come late.
+        let fresh = matches!(socket.role, Role::Fresh | Role::Dgram(_)) || family == Family::Unix;
+        if socket.local.is_some() || !fresh {
             return fail(ErrorKind::InvalidInput);
         }
         let local = match addr {
             Addr::Inet(addr) if Family::of(addr) == family => {
-                Addr::Inet(self.names.bind(*addr, index, shared, &mut self.chance)?)
+                let udp = kind == Kind::Dgram;
+                let ports = if udp { &mut self.names.udp } else { &mut self.names.tcp };
+                Addr::Inet(ports.bind(*addr, index, shared, &mut self.chance)?)
             }
             Addr::Unix(unix) if family == Family::Unix => {
-                self.names.bind_unix(UnixName::of(unix)?, index)?;
+                self.names.bind_unix(UnixName::of(unix, kind)?, index)?;
                 addr.clone()
             }
             _ => return fail(ErrorKind::InvalidInput),
@@ -162,6 +188,9 @@ impl Kernel {
         let port = if let Addr::Inet(addr) = &local { addr.port() } else { 0 };
         let socket = self.socket(index);
         (socket.bound, socket.local) = (true, Some(local));
+        if family == Family::Unix {
+            self.tell_name(index, addr);
+        }
         self.mark(Mark::Bind, index, u64::from(port));
         Ok(())
     }
@@ -170,18 +199,53 @@ impl Kernel {
         self.names.unlink(path)
     }
 
+    pub(super) fn set_option(
+        &mut self,
+        index: u64,
+        name: &'static str,
+        value: u64,
+    ) -> io::Result<()> {
+        let socket = self.socket(index);
+        socket.set_option(name, value)?;
+        // There may be more room now: here, or for the peer of a stream.
+        let peer = if let Role::Stream(stream) = &socket.role { stream.peer } else { index };
+        for index in [index, peer] {
+            if name.ends_with("buffer_size") && self.sockets.contains_key(&index) {
+                self.stir(index);
+            }
+        }
+        self.mark(Mark::Option, index, value);
+        Ok(())
+    }
+
+    /// Whether a call on that side would not block now, be it that it fails.
+    pub(super) fn is_ready(&mut self, index: u64, side: Side) -> bool {
+        let socket = self.socket(index);
+        if socket.error.is_some() {
+            return true;
+        }
+        match (&socket.role, side) {
+            (Role::Fresh | Role::Failed, _) | (Role::Listening(_), Side::Send) => true,
+            (Role::Connecting(_), _) => false,
+            (Role::Listening(queue), Side::Recv) => !queue.ready.is_empty(),
+            (Role::Stream(stream), Side::Recv) => stream.is_readable(),
+            (Role::Stream(stream), Side::Send) => {
+                stream.write_shut || stream.down || self.room_of(index) > 0
+            }
+            (Role::Dgram(dgram), Side::Recv) => dgram.is_readable(),
+            (Role::Dgram(_), Side::Send) => self.may_send(index),
+        }
+    }
+
     pub(super) fn take_error(&mut self, index: u64) -> Option<ErrorKind> {
         self.socket(index).error.take()
     }
 
     pub(super) fn local_addr(&mut self, index: u64) -> Addr {
         let socket = self.socket(index);
-        let any: IpAddr = match socket.family {
-            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-            Family::Unix => return socket.local.clone().unwrap_or_else(super::socket::unnamed),
-        };
-        socket.local.clone().unwrap_or_else(|| Addr::Inet((any, 0).into()))
+        let nowhere =
+            || socket.family.wildcard().map_or_else(unnamed, |ip| Addr::Inet((ip, 0).into()));
+        socket.local.clone().unwrap_or_else(nowhere)
     }
 
     pub(super) fn peer_addr(&mut self, index: u64) -> io::Result<Addr> {
@@ -190,15 +254,19 @@ impl Kernel {
             Role::Stream(stream) if socket.family == Family::Unix || !stream.is_over() => {
                 Ok(stream.peer_addr.clone())
             }
+            Role::Dgram(dgram) => dgram.peer_addr(),
             _ => fail(ErrorKind::NotConnected),
         }
     }
 
     pub(super) fn close(&mut self, index: u64) {
-        let Some(socket) = self.remove(index) else { return };
-        match &socket.role {
+        let Some(mut socket) = self.remove(index) else { return };
+        match &mut socket.role {
             Role::Listening(queue) => self.turn_away(queue),
-            Role::Stream(stream) => self.part(index, &socket, stream),
+            Role::Stream(_) => self.part(index, &socket),
+            Role::Dgram(Dgram { inbox, waiting, .. }) => {
+                self.void(std::mem::take(inbox), std::mem::take(waiting));
+            }
             Role::Fresh | Role::Connecting(_) | Role::Failed => {}
         }
         self.mark(Mark::Close, index, 0);
@@ -209,7 +277,7 @@ impl Kernel {
         let socket = self.sockets.remove(&index)?;
         self.stirred.remove(&index);
         if let Some(local) = socket.local.as_ref().filter(|_| socket.bound) {
-            self.names.release(local, index);
+            self.names.release(local, socket.kind, index);
         }
         if let Some(route) = &socket.route {
             self.names.close_route(route);
@@ -303,6 +371,14 @@ impl Kernel {
             Arrival::Reset { from, to } => {
                 self.mark(Mark::Reset, to, 0);
                 self.reset(from, to);
+            }
+            Arrival::Packet(packet) => {
+                self.mark(Mark::Packet, packet.from, packet.bytes.len() as u64);
+                self.packet(packet);
+            }
+            Arrival::Unheard { from, source, target } => {
+                self.mark(Mark::Unheard, from, u64::from(target.port()));
+                self.unheard(from, source, target);
             }
         }
     }

@@ -19,25 +19,43 @@
 //! - Closing with bytes unread, or with a linger of zero, resets the connection: what arrived
 //!   before the reset can still be read, what was under way may be lost. Sending to a socket that
 //!   was closed is answered by a reset.
+//! - UDP datagrams arrive each by itself, so that a later one may be the first; with faults they
+//!   may be lost, or doubled. What a socket has sent and is under way is bounded by its
+//!   `send_buffer_size` (beyond it, `send_to` would block); what arrives where there is no room in
+//!   the `recv_buffer_size` is lost. A datagram counts for its bytes and 256 more. If nobody hears
+//!   it, a sender that is connected gets `ConnectionRefused` from his next call. `reuse_address`
+//!   shares a port as `reuse_port` does, but the latest socket gets everything.
+//! - A multicast group is heard by those who joined it and no others; broadcasts by every socket of
+//!   the port that has no address.
+//! - Unix datagrams arrive at once, in order, and all of them. Beyond what a sender's
+//!   `send_buffer_size` or the receiver's queue of 11 holds, `send_to` would block; two sockets
+//!   that are connected with each other know no such queue. Records (`Seqpacket`) flow as bytes
+//!   do, each as a whole.
+//! - A datagram socket shut down for reading gives an empty datagram instead of blocking: Linux
+//!   does so when the call may wait, and else says that it would block, though poll denies it.
 //! - A path stays taken after its socket was closed, as a file does, until [`World::unlink`].
 //!
 //! [`Fd`]: super::Fd
 #![deny(unsafe_code)]
 
 mod connect;
+mod datagram;
 mod faults;
 mod kernel;
+mod local;
 mod names;
+mod packet;
+mod record;
 mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-use self::kernel::{Kernel, Mark};
+use self::kernel::Kernel;
 use super::{Accepted, Domain, Fd, Kind, Side, unsupported};
 use crate::addr::Addr;
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,31 +79,26 @@ impl World {
     }
 
     /// A fresh stream socket of IPv4, IPv6 or the Unix domain.
+    #[cfg(test)]
     pub(crate) fn open(&self, domain: Domain) -> Port {
-        let index = self.kernel().open(domain);
-        self.port(index)
+        self.open_as(domain, Kind::Stream).expect("worlds have streams")
     }
 
-    /// A fresh socket. `Unsupported` for kinds that the world does not have.
+    /// A fresh socket. `Unsupported` for what the world does not have.
     pub(crate) fn open_as(&self, domain: Domain, kind: Kind) -> io::Result<Port> {
-        match kind {
-            Kind::Stream => Ok(self.open(domain)),
-            _ => Err(unsupported("simulated worlds have streams only")),
-        }
-    }
-
-    /// As [`pair`](Self::pair), of any kind.
-    pub(crate) fn pair_as(&self, kind: Kind) -> io::Result<(Port, Port)> {
-        match kind {
-            Kind::Stream => Ok(self.pair()),
-            _ => Err(unsupported("simulated worlds have streams only")),
-        }
+        let index = self.kernel().open(domain, kind);
+        index.map(|index| self.port(index)).ok_or_else(|| unsupported("no such sockets in a world"))
     }
 
     /// Two connected Unix streams without names.
+    #[cfg(test)]
     pub(crate) fn pair(&self) -> (Port, Port) {
-        let (a, b) = self.kernel().pair();
-        (self.port(a), self.port(b))
+        self.both(Kind::Stream)
+    }
+
+    /// Two connected Unix-domain sockets without names.
+    pub(crate) fn pair_as(&self, kind: Kind) -> io::Result<(Port, Port)> {
+        Ok(self.both(kind))
     }
 
     /// Removes a socket's path, as removing its file does. `NotFound` if there is none.
@@ -127,6 +140,11 @@ impl World {
     /// Sets the hardships from now on.
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.kernel().faults = faults;
+    }
+
+    fn both(&self, kind: Kind) -> (Port, Port) {
+        let (a, b) = self.kernel().pair(kind);
+        (self.port(a), self.port(b))
     }
 
     fn port(&self, index: u64) -> Port {
@@ -189,20 +207,33 @@ impl Port {
     /// whose it is, if the sender has a name.
     pub(crate) fn recv_from(
         &self,
-        _space: &mut [MaybeUninit<u8>],
-        _peek: bool,
+        space: &mut [MaybeUninit<u8>],
+        peek: bool,
     ) -> io::Result<(usize, usize, Option<Addr>)> {
-        Err(unsupported("simulated worlds have streams only"))
+        self.world.kernel().recv_from(self.index, space, peek)
     }
 
     /// Sends one datagram, whole; without `to`: to the peer that it is connected with.
-    pub(crate) fn send_to(&self, _bytes: &[u8], _to: Option<&Addr>) -> io::Result<usize> {
-        Err(unsupported("simulated worlds have streams only"))
+    pub(crate) fn send_to(&self, bytes: &[u8], to: Option<&Addr>) -> io::Result<usize> {
+        self.world.kernel().send_to(self.index, bytes, to)
     }
 
-    /// Whether a call on that side would not block now.
-    pub(crate) fn is_ready(&self, _side: Side) -> bool {
-        true
+    /// Begins to hear what is sent to the multicast address `group`.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn join(&self, group: IpAddr) -> io::Result<()> {
+        self.world.kernel().join(self.index, group)
+    }
+
+    /// The opposite of [`join`](Self::join).
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn leave(&self, group: IpAddr) -> io::Result<()> {
+        self.world.kernel().leave(self.index, group)
+    }
+
+    /// Whether a call on that side would not block now, be it that it fails. The socket is stirred
+    /// ([`World::stirred`]) when that becomes true.
+    pub(crate) fn is_ready(&self, side: Side) -> bool {
+        self.world.kernel().is_ready(self.index, side)
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -225,10 +256,7 @@ impl Port {
 
     /// Sets the option `name`; `InvalidInput` if its values do not reach `value`.
     pub(crate) fn set_option(&self, name: &'static str, value: u64) -> io::Result<()> {
-        let mut kernel = self.world.kernel();
-        kernel.socket(self.index).set_option(name, value)?;
-        kernel.mark(Mark::Option, self.index, value);
-        Ok(())
+        self.world.kernel().set_option(self.index, name, value)
     }
 }
 

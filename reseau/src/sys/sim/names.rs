@@ -3,6 +3,7 @@ use super::faults::Chance;
 use super::kernel::fail;
 use super::socket::Family;
 use crate::addr::{Addr, UnixAddr};
+use crate::sys::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -10,28 +11,34 @@ use std::path::Path;
 
 #[derive(Default)]
 pub(super) struct Names {
-    ports: BTreeMap<(Family, u16), Vec<Bound>>,
+    pub(super) tcp: Ports,
+    pub(super) udp: Ports,
     /// The connections of clients, as local and remote address.
     routes: BTreeSet<(SocketAddr, SocketAddr)>,
     /// A path without an owner is the file that a closed socket left.
     unix: BTreeMap<UnixName, Option<u64>>,
 }
 
+/// The ports of a protocol, which has them apart for IPv4 and IPv6.
+#[derive(Default)]
+pub(super) struct Ports(BTreeMap<(Family, u16), Vec<Bound>>);
+
 /// A socket that was bound to a port.
-struct Bound {
-    ip: IpAddr,
-    owner: u64,
+pub(super) struct Bound {
+    pub(super) ip: IpAddr,
+    pub(super) owner: u64,
     /// Others may have the same address if they share too (`reuse_port`).
     shared: bool,
 }
 
+/// Paths belong to the file system; abstract names to their kind of socket, as on Linux.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum UnixName {
     Path(Vec<u8>),
-    Abstract(Vec<u8>),
+    Abstract(u8, Vec<u8>),
 }
 
-impl Names {
+impl Ports {
     /// Gives `owner` an address; port 0 becomes a free one.
     pub(super) fn bind(
         &mut self,
@@ -42,11 +49,11 @@ impl Names {
     ) -> io::Result<SocketAddr> {
         let family = Family::of(&addr);
         if addr.port() == 0 {
-            let free = ephemeral(chance).find(|port| !self.ports.contains_key(&(family, *port)));
+            let free = ephemeral(chance).find(|port| !self.0.contains_key(&(family, *port)));
             addr.set_port(free.ok_or(ErrorKind::AddrInUse)?);
         }
         let ip = addr.ip();
-        let others = self.ports.entry((family, addr.port())).or_default();
+        let others = self.0.entry((family, addr.port())).or_default();
         let clashes = |other: &Bound| {
             let same = other.ip == ip || other.ip.is_unspecified() || ip.is_unspecified();
             same && !(shared && other.shared)
@@ -58,6 +65,44 @@ impl Names {
         Ok(addr)
     }
 
+    /// Ties the port that `owner` has to the IP of `local`.
+    pub(super) fn narrow(&mut self, local: SocketAddr, owner: u64) {
+        let sockets = self.0.get_mut(&(Family::of(&local), local.port()));
+        let mine = sockets.into_iter().flatten().find(|bound| bound.owner == owner);
+        if let Some(bound) = mine {
+            bound.ip = local.ip();
+        }
+    }
+
+    /// The sockets bound to the port of `target`, in the order in which they were.
+    pub(super) fn at(&self, target: SocketAddr) -> &[Bound] {
+        let key = (Family::of(&target), target.port());
+        self.0.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The sockets bound to the port of `target`: those of just that address, or else those of
+    /// any, as far as `listens` wants them.
+    pub(super) fn owners(&self, target: SocketAddr, listens: impl Fn(u64) -> bool) -> Vec<u64> {
+        let bound = self.at(target);
+        let at = |ip: IpAddr| {
+            let here = bound.iter().filter(|bound| bound.ip == ip && listens(bound.owner));
+            here.map(|bound| bound.owner).collect::<Vec<_>>()
+        };
+        let exact = at(target.ip());
+        if exact.is_empty() { at(unspecified(target.ip())) } else { exact }
+    }
+
+    fn release(&mut self, addr: &SocketAddr, owner: u64) {
+        let key = (Family::of(addr), addr.port());
+        let Some(sockets) = self.0.get_mut(&key) else { return };
+        sockets.retain(|bound| bound.owner != owner);
+        if sockets.is_empty() {
+            self.0.remove(&key);
+        }
+    }
+}
+
+impl Names {
     pub(super) fn bind_unix(&mut self, name: UnixName, owner: u64) -> io::Result<()> {
         if self.unix.contains_key(&name) {
             return fail(ErrorKind::AddrInUse);
@@ -77,7 +122,7 @@ impl Names {
             let family = Family::of(&local);
             let free = ephemeral(chance).find(|port| {
                 local.set_port(*port);
-                !self.ports.contains_key(&(family, *port))
+                !self.tcp.0.contains_key(&(family, *port))
                     && !self.routes.contains(&(local, target))
             });
             local.set_port(free.ok_or(ErrorKind::AddrNotAvailable)?);
@@ -92,19 +137,13 @@ impl Names {
         self.routes.remove(route);
     }
 
-    /// Takes back what `bind` gave.
-    pub(super) fn release(&mut self, local: &Addr, owner: u64) {
+    /// Takes back what `bind` gave to a socket of that kind.
+    pub(super) fn release(&mut self, local: &Addr, kind: Kind, owner: u64) {
         match local {
-            Addr::Inet(addr) => {
-                let key = (Family::of(addr), addr.port());
-                let Some(sockets) = self.ports.get_mut(&key) else { return };
-                sockets.retain(|bound| bound.owner != owner);
-                if sockets.is_empty() {
-                    self.ports.remove(&key);
-                }
-            }
+            Addr::Inet(addr) if kind == Kind::Dgram => self.udp.release(addr, owner),
+            Addr::Inet(addr) => self.tcp.release(addr, owner),
             Addr::Unix(addr) => {
-                let Ok(name) = UnixName::of(addr) else { return };
+                let Ok(name) = UnixName::of(addr, kind) else { return };
                 // The path may have been unlinked and be another's by now.
                 if self.unix.get(&name) != Some(&Some(owner)) {
                     return;
@@ -125,19 +164,6 @@ impl Names {
         self.unix.remove(&name).map(drop).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// The sockets bound to the port of `target`: those of just that address, or else those of
-    /// any, as far as `listens` wants them.
-    pub(super) fn owners(&self, target: SocketAddr, listens: impl Fn(u64) -> bool) -> Vec<u64> {
-        let key = (Family::of(&target), target.port());
-        let bound = self.ports.get(&key).map_or(&[][..], Vec::as_slice);
-        let at = |ip: IpAddr| {
-            let here = bound.iter().filter(|bound| bound.ip == ip && listens(bound.owner));
-            here.map(|bound| bound.owner).collect::<Vec<_>>()
-        };
-        let exact = at(target.ip());
-        if exact.is_empty() { at(unspecified(target.ip())) } else { exact }
-    }
-
     /// The owner of a Unix name. `NotFound`: there is no such file.
     pub(super) fn owner(&self, name: &UnixName) -> io::Result<u64> {
         match (self.unix.get(name), name) {
@@ -149,17 +175,17 @@ impl Names {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.ports.len() + self.routes.len() + self.unix.len()
+        self.tcp.0.len() + self.udp.0.len() + self.routes.len() + self.unix.len()
     }
 }
 
 impl UnixName {
     /// `InvalidInput` for a socket without a name.
-    pub(super) fn of(addr: &UnixAddr) -> io::Result<Self> {
+    pub(super) fn of(addr: &UnixAddr, kind: Kind) -> io::Result<Self> {
         if let Some(path) = addr.as_pathname() {
             Ok(Self::Path(path.as_os_str().as_encoded_bytes().to_vec()))
         } else if let Some(name) = addr.as_abstract_name() {
-            Ok(Self::Abstract(name.to_vec()))
+            Ok(Self::Abstract(kind as u8, name.to_vec()))
         } else {
             fail(ErrorKind::InvalidInput)
         }
@@ -167,7 +193,7 @@ impl UnixName {
 }
 
 /// The wildcard address of the family of `ip`.
-fn unspecified(ip: IpAddr) -> IpAddr {
+pub(super) fn unspecified(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),

@@ -1,12 +1,15 @@
 //! One socket of a world: what it is, what it holds, and its options.
+use super::datagram::{Dgram, cost};
 use crate::addr::{Addr, UnixAddr};
+use crate::sys::Kind;
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 pub(super) struct Socket {
     pub(super) family: Family,
+    pub(super) kind: Kind,
     pub(super) role: Role,
     pub(super) local: Option<Addr>,
     /// `local` was given by `bind` and belongs to this socket until it is closed.
@@ -37,6 +40,7 @@ pub(super) enum Role {
     /// A TCP client that did not arrive.
     Failed,
     Stream(Stream),
+    Dgram(Dgram),
 }
 
 /// The connections of a listener that nobody has accepted.
@@ -57,6 +61,8 @@ pub(super) struct Stream {
     pub(super) listener: Option<u64>,
     /// What has arrived and was not read.
     pub(super) inbox: VecDeque<u8>,
+    /// How long the records in the inbox are, if it holds records.
+    pub(super) records: Option<VecDeque<usize>>,
     /// How much was sent that the peer, as far as is known here, has not read.
     pub(super) held: usize,
     /// How much was read here that the peer does not know of.
@@ -76,10 +82,12 @@ pub(super) struct Stream {
 }
 
 impl Socket {
-    pub(super) fn new(family: Family) -> Self {
+    pub(super) fn new(family: Family, kind: Kind) -> Self {
+        let role = if kind == Kind::Dgram { Role::Dgram(Dgram::default()) } else { Role::Fresh };
         Self {
             family,
-            role: Role::Fresh,
+            kind,
+            role,
             local: None,
             bound: false,
             route: None,
@@ -97,7 +105,7 @@ impl Socket {
             local,
             window: listener.window,
             options: listener.options.clone(),
-            ..Self::new(listener.family)
+            ..Self::new(listener.family, listener.kind)
         }
     }
 
@@ -121,6 +129,20 @@ impl Socket {
         Ok(set.map_or(default, |(_, value)| *value))
     }
 
+    /// The datagrams that it holds, if it is for datagrams.
+    pub(super) fn dgram(&self) -> Option<&Dgram> {
+        if let Role::Dgram(dgram) = &self.role { Some(dgram) } else { None }
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        self.family != Family::Unix && self.kind == Kind::Stream
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn is_set(&self, name: &'static str) -> bool {
+        self.option(name).is_ok_and(|value| value != 0)
+    }
+
     /// Whether closing must not wait for anything, and so resets.
     pub(super) fn is_abrupt(&self) -> bool {
         self.option("linger").is_ok_and(|value| value == LINGER_ZERO)
@@ -129,7 +151,7 @@ impl Socket {
     fn known(&self, name: &'static str) -> io::Result<&'static Known> {
         let unsupported = || io::Error::new(ErrorKind::Unsupported, "no such option here");
         let known = OPTIONS.iter().find(|known| known.name == name).ok_or_else(unsupported)?;
-        if known.families.contains(&self.family) { Ok(known) } else { Err(unsupported()) }
+        if (known.has)(self) { Ok(known) } else { Err(unsupported()) }
     }
 }
 
@@ -138,8 +160,13 @@ impl Family {
         if addr.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 
-    pub(super) fn is_tcp(self) -> bool {
-        self != Self::Unix
+    /// Its address that stands for all, if it has such.
+    pub(super) fn wildcard(self) -> Option<IpAddr> {
+        match self {
+            Self::V4 => Some(Ipv4Addr::UNSPECIFIED.into()),
+            Self::V6 => Some(Ipv6Addr::UNSPECIFIED.into()),
+            Self::Unix => None,
+        }
     }
 }
 
@@ -158,6 +185,7 @@ impl Stream {
             peer_addr,
             listener: None,
             inbox: VecDeque::new(),
+            records: None,
             held: 0,
             freed: 0,
             telling: false,
@@ -168,6 +196,28 @@ impl Stream {
             write_shut: false,
             down: false,
         }
+    }
+
+    /// An end that sends `kind` of things.
+    pub(super) fn of(self, kind: Kind) -> Self {
+        let records = (kind == Kind::Seqpacket).then(VecDeque::new);
+        Self { records, ..self }
+    }
+
+    /// Whether something has arrived that nobody has read.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.records.as_ref().map_or(self.inbox.is_empty(), VecDeque::is_empty)
+    }
+
+    /// What is unread, but may be lost: Linux does not mind an empty record in front.
+    pub(super) fn harmless_unread(&self) -> usize {
+        let front = self.records.as_ref().and_then(VecDeque::front);
+        if front == Some(&0) { cost(0) } else { 0 }
+    }
+
+    /// Whether a call that receives does not wait.
+    pub(super) fn is_readable(&self) -> bool {
+        self.has_unread() || self.ended || self.down || self.read_shut
     }
 
     /// Reset, or ended on both sides.
@@ -186,23 +236,26 @@ struct Known {
     name: &'static str,
     default: u64,
     values: RangeInclusive<u64>,
-    families: &'static [Family],
+    has: fn(&Socket) -> bool,
 }
 
 const fn known(
     name: &'static str,
     default: u64,
     values: RangeInclusive<u64>,
-    families: &'static [Family],
+    has: fn(&Socket) -> bool,
 ) -> Known {
-    Known { name, default, values, families }
+    Known { name, default, values, has }
 }
 
-const ANY: &[Family] = &[Family::V4, Family::V6, Family::Unix];
-const INET: &[Family] = &[Family::V4, Family::V6];
+const ANY: fn(&Socket) -> bool = |_| true;
+const INET: fn(&Socket) -> bool = |socket| socket.family != Family::Unix;
+const TCP: fn(&Socket) -> bool = Socket::is_tcp;
+const V4: fn(&Socket) -> bool = |socket| socket.family == Family::V4;
+const V6: fn(&Socket) -> bool = |socket| socket.family == Family::V6;
 
-static OPTIONS: [Known; 11] = [
-    known("nodelay", 0, 0..=1, INET),
+static OPTIONS: [Known; 12] = [
+    known("nodelay", 0, 0..=1, TCP),
     known("ttl", 64, 1..=255, INET),
     known("linger", LINGER_NONE, 0..=u64::MAX, ANY),
     known("keepalive", 0, 0..=1, ANY),
@@ -210,9 +263,10 @@ static OPTIONS: [Known; 11] = [
     known("reuse_port", 0, 0..=1, ANY),
     known("recv_buffer_size", WINDOW, 1..=WINDOW_MAX, ANY),
     known("send_buffer_size", WINDOW, 1..=WINDOW_MAX, ANY),
-    known("only_v6", 1, 0..=1, &[Family::V6]),
-    known("tos", 0, 0..=255, &[Family::V4]),
-    known("quickack", 1, 0..=1, INET),
+    known("only_v6", 1, 0..=1, V6),
+    known("tos", 0, 0..=255, V4),
+    known("quickack", 1, 0..=1, TCP),
+    known("broadcast", 0, 0..=1, ANY),
 ];
 
 /// How `sys` writes that no linger is set, and one of zero: the milliseconds and one, or 0.

@@ -1,6 +1,7 @@
 //! How connections carry bytes, and how they end.
 use super::kernel::{Arrival, Kernel, Mark, fail};
 use super::socket::{Role, Socket, Stream};
+use crate::sys::Kind;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -9,7 +10,12 @@ use std::net::Shutdown;
 impl Kernel {
     pub(super) fn send(&mut self, index: u64, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.socket(index);
-        let tcp = socket.family.is_tcp();
+        let tcp = socket.is_tcp();
+        match socket.kind {
+            Kind::Stream => {}
+            Kind::Dgram => return self.send_to(index, bytes, None),
+            Kind::Seqpacket => return self.send_record(index, bytes),
+        }
         let Role::Stream(stream) = &socket.role else {
             return fail(match socket.role {
                 Role::Connecting(_) => ErrorKind::WouldBlock,
@@ -26,11 +32,8 @@ impl Kernel {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let (peer, held) = (stream.peer, stream.held);
-        // A peer that is gone has no say any more: its answer will be a reset.
-        let own = socket.window;
-        let window = self.sockets.get(&peer).map_or(own, |socket| socket.window);
-        let room = window.saturating_sub(held).min(bytes.len());
+        let peer = stream.peer;
+        let room = self.room_of(index).min(bytes.len());
         if room == 0 {
             return fail(ErrorKind::WouldBlock);
         }
@@ -51,7 +54,10 @@ impl Kernel {
     pub(super) fn recv(&mut self, index: u64, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let whole = self.faults.whole_recvs;
         let socket = self.sockets.get_mut(&index).expect("a port's socket is in the table");
-        let tcp = socket.family.is_tcp();
+        let tcp = socket.is_tcp();
+        if socket.kind != Kind::Stream {
+            return self.recv_from(index, space, false).map(|(fitted, ..)| fitted);
+        }
         let Role::Stream(stream) = &mut socket.role else {
             return match socket.role {
                 Role::Connecting(_) => fail(ErrorKind::WouldBlock),
@@ -76,6 +82,14 @@ impl Kernel {
         let most = stream.inbox.len().min(space.len());
         let count = self.chance.portion(most, whole);
         take(&mut stream.inbox, &mut space[..count]);
+        self.free(index, count);
+        self.mark(Mark::Recv, index, count as u64);
+        Ok(count)
+    }
+
+    /// Of the stream `index`, `count` was read here: its peer will hear of it.
+    pub(super) fn free(&mut self, index: u64, count: usize) {
+        let stream = self.stream(index);
         stream.freed += count;
         let (peer, tell) = (stream.peer, !stream.telling && !stream.down);
         stream.telling |= tell;
@@ -83,15 +97,14 @@ impl Kernel {
             let at = self.soon();
             self.schedule(at, Arrival::Room { from: index, to: peer });
         }
-        self.mark(Mark::Recv, index, count as u64);
-        Ok(count)
     }
 
     pub(super) fn shutdown(&mut self, index: u64, how: Shutdown) -> io::Result<()> {
         let (reads, writes) = (how != Shutdown::Write, how != Shutdown::Read);
         let socket = self.socket(index);
-        let tcp = socket.family.is_tcp();
+        let tcp = socket.is_tcp();
         match &mut socket.role {
+            Role::Dgram(_) => self.shutdown_dgram(index, reads, writes)?,
             Role::Fresh | Role::Failed if tcp => return fail(ErrorKind::NotConnected),
             Role::Fresh | Role::Failed => {}
             Role::Connecting(_) => self.give_up(index, None),
@@ -130,15 +143,22 @@ impl Kernel {
     }
 
     /// What the closing of `index`, which is out of the table already, means for its peer.
-    pub(super) fn part(&mut self, index: u64, socket: &Socket, stream: &Stream) {
+    pub(super) fn part(&mut self, index: u64, socket: &Socket) {
+        let Role::Stream(stream) = &socket.role else { return };
         if stream.down {
             return;
         }
-        let (from, to, tcp) = (index, stream.peer, socket.family.is_tcp());
+        let (from, to, tcp) = (index, stream.peer, socket.is_tcp());
+        let window = socket.window;
+        if self.stream_to(index, to).is_some_and(|peer| peer.held >= window) {
+            // A closed socket bounds nobody.
+            self.stir(to);
+        }
         // A Unix socket holds what was sent to it from the moment of the send.
-        let flying = |peer: &mut Stream| peer.held > stream.freed;
-        let unread =
-            !stream.inbox.is_empty() || (!tcp && self.stream_to(index, to).is_some_and(flying));
+        let harmless = stream.harmless_unread();
+        let flying = |peer: &mut Stream| peer.held > stream.freed + harmless;
+        let unread = stream.has_unread() && harmless == 0
+            || (!tcp && self.stream_to(index, to).is_some_and(flying));
         if tcp && (unread || socket.is_abrupt()) {
             // A reset may overtake bytes: what the closed socket had not sent is lost.
             let at = self.soon();
@@ -165,6 +185,9 @@ impl Kernel {
     pub(super) fn bytes(&mut self, from: u64, to: u64, bytes: &[u8]) {
         if let Some(stream) = self.stream_to(from, to).filter(|stream| !stream.down) {
             stream.inbox.extend(bytes);
+            if let Some(records) = &mut stream.records {
+                records.push_back(bytes.len());
+            }
             self.stir(to);
         } else if self.stream_to(to, from).is_some_and(|sender| sender.tcp) {
             // Nobody is there to read them. The sender of a Unix socket learns it otherwise.
@@ -217,8 +240,18 @@ impl Kernel {
         self.stir(to);
     }
 
+    /// How much more the stream `index` may send.
+    pub(super) fn room_of(&mut self, index: u64) -> usize {
+        let own = self.socket(index).window;
+        let stream = self.stream(index);
+        let (peer, held) = (stream.peer, stream.held);
+        // A peer that is gone has no say any more: its answer will be a reset.
+        let window = self.sockets.get(&peer).map_or(own, |socket| socket.window);
+        window.saturating_sub(held)
+    }
+
     /// The stream of a port that is known to be one.
-    fn stream(&mut self, index: u64) -> &mut Stream {
+    pub(super) fn stream(&mut self, index: u64) -> &mut Stream {
         match &mut self.socket(index).role {
             Role::Stream(stream) => stream,
             _ => unreachable!("a stream stays a stream"),
@@ -234,7 +267,7 @@ impl Kernel {
     }
 
     /// When what `index` sends now arrives: not before what it has sent.
-    fn in_order(&mut self, index: u64) -> u64 {
+    pub(super) fn in_order(&mut self, index: u64) -> u64 {
         let soon = self.soon();
         let stream = self.stream(index);
         stream.last = stream.last.max(soon);
@@ -243,7 +276,7 @@ impl Kernel {
 }
 
 /// Moves the oldest bytes of `inbox`, which holds as many, into `space`.
-fn take(inbox: &mut VecDeque<u8>, space: &mut [MaybeUninit<u8>]) {
+pub(super) fn take(inbox: &mut VecDeque<u8>, space: &mut [MaybeUninit<u8>]) {
     let count = space.len();
     let (older, newer) = inbox.as_slices();
     let (first, rest) = space.split_at_mut(count.min(older.len()));

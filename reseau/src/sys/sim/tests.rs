@@ -4,7 +4,10 @@
 
 mod closing;
 mod connecting;
+mod datagrams;
 mod flowing;
+#[cfg(target_os = "linux")]
+mod like_linux;
 mod order;
 
 use super::{Faults, Port, World};

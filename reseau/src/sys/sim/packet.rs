@@ -1,0 +1,235 @@
+//! Datagrams of UDP: each is under way by itself, and may not arrive.
+use super::connect::{destination, source};
+use super::datagram::{Message, Peer, cost};
+use super::kernel::{Arrival, Kernel, Mark, fail};
+use super::socket::Socket;
+use crate::addr::Addr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+#[cfg(unix)]
+use libc::{EDESTADDRREQ, EMSGSIZE};
+#[cfg(windows)]
+use windows_sys::Win32::Networking::WinSock::{
+    WSAEDESTADDRREQ as EDESTADDRREQ, WSAEMSGSIZE as EMSGSIZE,
+};
+
+/// A datagram under way.
+pub(super) struct Packet {
+    pub(super) from: u64,
+    source: SocketAddr,
+    target: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+    /// Its arrival makes room at the sender. (The second of two does not.)
+    counts: bool,
+}
+
+impl Kernel {
+    pub(super) fn connect_udp(&mut self, index: u64, target: SocketAddr) -> io::Result<()> {
+        let target = SocketAddr::new(destination(target.ip()), target.port());
+        self.may_broadcast(index, target.ip())?;
+        let mut local = self.named(index)?;
+        if local.ip().is_unspecified() {
+            local.set_ip(source(target.ip()));
+            self.names.udp.narrow(local, index);
+            self.socket(index).local = Some(Addr::Inet(local));
+        }
+        self.dgram(index).peer = Some(Peer::Inet(target));
+        self.mark(Mark::Connect, index, u64::from(target.port()));
+        Ok(())
+    }
+
+    pub(super) fn send_udp(
+        &mut self,
+        index: u64,
+        bytes: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<usize> {
+        let local = self.named(index)?;
+        let peer = self.dgram(index).inet_peer();
+        let target = to.or(peer).ok_or_else(|| io::Error::from_raw_os_error(EDESTADDRREQ))?;
+        if to.is_some_and(|to| to.port() == 0) {
+            return fail(ErrorKind::InvalidInput);
+        }
+        let target = SocketAddr::new(destination(target.ip()), target.port());
+        self.may_broadcast(index, target.ip())?;
+        if bytes.len() > if target.is_ipv4() { PAYLOAD_V4_MAX } else { PAYLOAD_V6_MAX } {
+            return Err(io::Error::from_raw_os_error(EMSGSIZE));
+        }
+        if let Some(kind) = self.socket(index).error.take() {
+            return fail(kind);
+        }
+        let limit = self.send_limit(index);
+        let dgram = self.dgram(index);
+        if dgram.write_shut {
+            return fail(ErrorKind::BrokenPipe);
+        }
+        if dgram.under_way >= limit {
+            return fail(ErrorKind::WouldBlock);
+        }
+        let ip = if local.ip().is_unspecified() { source(target.ip()) } else { local.ip() };
+        let source = SocketAddr::new(ip, local.port());
+        self.dispatch(index, source, target, bytes);
+        self.mark(Mark::Send, index, bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    /// A datagram arrives.
+    pub(super) fn packet(&mut self, packet: Packet) {
+        let Packet { from, source, target, bytes, counts } = packet;
+        if counts && let Some(sender) = self.dgram_of(from) {
+            sender.under_way -= cost(bytes.len());
+            self.stir(from);
+        }
+        let many = target.ip().is_multicast() || is_broadcast(target.ip());
+        let hearers = if many { self.members(source, target) } else { self.hearer(source, target) };
+        if hearers.is_empty() && !many {
+            let at = self.soon();
+            return self.schedule(at, Arrival::Unheard { from, source, target });
+        }
+        for index in hearers {
+            let window = self.socket(index).window;
+            let dgram = self.dgram(index);
+            // Even the smallest room holds one.
+            if dgram.inbox.is_empty() || dgram.held + cost(bytes.len()) <= window {
+                let name = Some(Addr::Inet(source));
+                dgram.push(Message { from, name, bytes: bytes.clone() });
+                self.stir(index);
+                self.mark(Mark::Heard, index, bytes.len() as u64);
+            }
+        }
+    }
+
+    /// The sender learns that nobody has heard him, if it was his peer that he spoke to.
+    pub(super) fn unheard(&mut self, from: u64, source: SocketAddr, target: SocketAddr) {
+        let Some(socket) = self.sockets.get(&from) else { return };
+        let same = socket.local == Some(Addr::Inet(source));
+        if same && self.dgram(from).inet_peer() == Some(target) {
+            self.socket(from).error = Some(ErrorKind::ConnectionRefused);
+            self.stir(from);
+        }
+    }
+
+    pub(super) fn join(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
+        self.may_join(index, group)?;
+        if !self.dgram(index).groups.insert(group) {
+            return fail(ErrorKind::AddrInUse);
+        }
+        self.mark(Mark::Join, index, 0);
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
+        self.may_join(index, group)?;
+        if !self.dgram(index).groups.remove(&group) {
+            return fail(ErrorKind::AddrNotAvailable);
+        }
+        self.mark(Mark::Leave, index, 0);
+        Ok(())
+    }
+
+    /// Sends a datagram on its way, if it is not to be lost.
+    fn dispatch(&mut self, from: u64, source: SocketAddr, target: SocketAddr, bytes: &[u8]) {
+        if self.chance.strikes(self.faults.lost) {
+            return;
+        }
+        self.dgram(from).under_way += cost(bytes.len());
+        let doubled = self.chance.strikes(self.faults.doubled);
+        for counts in [true, false].into_iter().take(1 + usize::from(doubled)) {
+            let at = self.soon();
+            let packet = Packet { from, source, target, bytes: bytes.to_vec(), counts };
+            self.schedule(at, Arrival::Packet(packet));
+        }
+    }
+
+    /// The name of a socket, which gets one if it has none.
+    fn named(&mut self, index: u64) -> io::Result<SocketAddr> {
+        if !self.socket(index).bound {
+            let wildcard = self.socket(index).family.wildcard();
+            let wildcard = wildcard.ok_or(ErrorKind::InvalidInput)?;
+            self.bind(index, &Addr::Inet((wildcard, 0).into()))?;
+        }
+        match self.socket(index).local {
+            Some(Addr::Inet(local)) => Ok(local),
+            _ => unreachable!("what is bound has a name"),
+        }
+    }
+
+    fn may_broadcast(&mut self, index: u64, target: IpAddr) -> io::Result<()> {
+        if is_broadcast(target) && !self.socket(index).is_set("broadcast") {
+            return fail(ErrorKind::PermissionDenied);
+        }
+        Ok(())
+    }
+
+    fn may_join(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
+        let family = self.socket(index).family.wildcard();
+        let same = family.is_some_and(|ip| ip.is_ipv4() == group.is_ipv4());
+        if !same || !group.is_multicast() || self.dgram_of(index).is_none() {
+            return fail(ErrorKind::InvalidInput);
+        }
+        Ok(())
+    }
+
+    /// Who hears what is sent to one: whoever is connected with the sender, or else is not
+    /// connected; whoever is bound to just this address, or else to none.
+    fn hearer(&mut self, source: SocketAddr, target: SocketAddr) -> Vec<u64> {
+        let mut best = 0;
+        let mut hearers = Vec::new();
+        for bound in self.names.udp.at(target) {
+            let exact = bound.ip == target.ip();
+            if !exact && !bound.ip.is_unspecified() {
+                continue;
+            }
+            let score = match peer_of(self.sockets.get(&bound.owner)) {
+                None => 1 + 2 * u8::from(exact),
+                Some(peer) if peer == source => 2 + 2 * u8::from(exact),
+                Some(_) => continue,
+            };
+            if score > best {
+                best = score;
+                hearers.clear();
+            }
+            if score == best {
+                hearers.push(bound.owner);
+            }
+        }
+        let shares = |index| self.sockets.get(index).is_some_and(|one| one.is_set("reuse_port"));
+        let one = match hearers.len() {
+            0 | 1 => return hearers,
+            several if hearers.iter().all(shares) => self.chance.below(several as u64) as usize,
+            several => several - 1,
+        };
+        vec![hearers[one]]
+    }
+
+    /// Who hears what is sent to many.
+    fn members(&self, source: SocketAddr, target: SocketAddr) -> Vec<u64> {
+        let bound = self.names.udp.at(target).iter();
+        let here = bound.filter(|bound| bound.ip.is_unspecified() || bound.ip == target.ip());
+        let hears = |index: &u64| {
+            let socket = self.sockets.get(index);
+            let member = socket.is_some_and(|socket| is_member(socket, target.ip()));
+            member && peer_of(socket).is_none_or(|peer| peer == source)
+        };
+        here.map(|bound| bound.owner).filter(hears).collect()
+    }
+}
+
+fn peer_of(socket: Option<&Socket>) -> Option<SocketAddr> {
+    socket.and_then(Socket::dgram).and_then(super::datagram::Dgram::inet_peer)
+}
+
+/// Whether a socket wants to hear what is sent to the group; broadcasts are for all.
+fn is_member(socket: &Socket, group: IpAddr) -> bool {
+    let joined = socket.dgram().is_some_and(|dgram| dgram.groups.contains(&group));
+    joined || is_broadcast(group)
+}
+
+fn is_broadcast(ip: IpAddr) -> bool {
+    ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
+/// What fits into a datagram: 65,535 bytes without UDP's header and, in IPv4, IP's.
+const PAYLOAD_V4_MAX: usize = 65_535 - 8 - 20;
+const PAYLOAD_V6_MAX: usize = 65_535 - 8;
