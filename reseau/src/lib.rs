@@ -46,6 +46,7 @@
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.
 //! - [`sim`]: the same program in a deterministic world.
+//! - [`opt`]: the options of sockets, as values.
 //! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.
 //! - [`probe`] and [`DriverReport`]: which kernel interface runs here, and why.
 //!
@@ -64,6 +65,7 @@ mod driver;
 pub mod error;
 #[cfg(feature = "async")]
 pub mod net;
+pub mod opt;
 pub mod packet;
 pub mod platform;
 #[cfg(feature = "async")]

@@ -31,6 +31,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("sync", 0),     // The locks and counters of std, or loom's.
     ("sys", 1),
     ("pool", 1),
+    ("opt", 2),
     ("driver", 2),
     ("rt", 3),
     ("net", 4),
@@ -43,9 +44,9 @@ const FLOORS: &[(&str, usize)] = &[
 /// The doors, and the rooms that each opens on. No room uses a door.
 const DOORS: &[(&str, &[&str])] = &[
     // Straight on system calls: never a driver, a loop or an async socket.
-    ("blocking", &["addr", "clock", "error", "packet", "sys", "pool"]),
+    ("blocking", &["addr", "clock", "error", "packet", "sys", "pool", "opt"]),
     ("sockets", &["addr", "clock", "error", "blocking"]),
-    ("sim", &["addr", "clock", "error", "sync", "sys", "pool", "driver", "rt", "net"]),
+    ("sim", &["addr", "clock", "error", "sync", "sys", "pool", "opt", "driver", "rt", "net"]),
 ];
 
 /// Uses between rooms of one floor, with the reason.
@@ -56,6 +57,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/error/codes.rs", "the systems number their errors differently"),
     ("reseau/src/addr/unix.rs", "limits of a path, and std's address, which only Unix has"),
     ("reseau/src/blocking/unix.rs", "std's Unix sockets, to convert from and to"),
+    ("reseau/src/opt/foreign.rs", "std's Unix sockets, whose options can be had"),
     ("reseau/src/rt/found.rs", "tests of what only Unix lets one stage"),
     ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
     ("reseau/src/net/unix_datagram.rs", "std's Unix sockets, to convert from and to"),

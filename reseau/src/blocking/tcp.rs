@@ -9,6 +9,8 @@ use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout};
 use crate::addr::Addr;
 use crate::error::{Error, Operation};
+use crate::opt;
+use crate::sys::option::On;
 use crate::sys::{self, OsSocket};
 
 /// A TCP connection, as [`std::net::TcpStream`] and more (see [the module](super)).
@@ -213,7 +215,17 @@ impl fmt::Debug for TcpListener {
     }
 }
 
+opt::has_options! {
+    [] TcpStream, socket => On::Os(socket.socket());
+    TcpStream: Inet Tcp Waiting WaitingTcp;
+}
+
 calls::std_twin!(TcpStream, net::TcpStream);
+opt::has_options! {
+    [] TcpListener, socket => On::Os(socket.socket());
+    TcpListener: Inet Tcp Listening Waiting WaitingTcp;
+}
+
 calls::std_twin!(TcpListener, net::TcpListener);
 
 fn resolve(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = Addr>> {

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout};
 use crate::addr::{Addr, UnixAddr};
+use crate::opt;
+use crate::sys::option::On;
 use crate::sys::{self, OsSocket};
 
 /// The address of a Unix-domain socket, under std's name.
@@ -150,7 +152,17 @@ impl fmt::Debug for UnixListener {
     }
 }
 
+opt::has_options! {
+    [] UnixStream, socket => On::Os(socket.socket());
+    UnixStream: Unix Waiting;
+}
+
 #[cfg(unix)]
 calls::std_twin!(UnixStream, std::os::unix::net::UnixStream);
+opt::has_options! {
+    [] UnixListener, socket => On::Os(socket.socket());
+    UnixListener: Unix Waiting;
+}
+
 #[cfg(unix)]
 calls::std_twin!(UnixListener, std::os::unix::net::UnixListener);

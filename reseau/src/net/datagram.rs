@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::handle::{Handle, Ticket};
-use super::{Family, Interest, Ready};
+use super::{Family, Inet, Interest, Ready, Unix};
 use crate::addr::Addr;
 use crate::driver::{Home, Side, Who};
+use crate::opt;
 use crate::rt::sleep;
 use crate::sys::{self, Fd, OsSocket};
 
@@ -478,8 +479,14 @@ impl<F: Family> Datagram<F> {
     }
 }
 
-sys::borrows_descriptor!(Datagram<super::Inet>);
-sys::borrows_descriptor!(Datagram<super::Unix>);
+sys::borrows_descriptor!(Datagram<Inet>);
+sys::borrows_descriptor!(Datagram<Unix>);
+
+opt::has_options! {
+    [F: Family] Datagram<F>, socket => socket.fd().on();
+    Datagram<Inet>: Inet Udp Datagram;
+    Datagram<Unix>: Unix Datagram;
+}
 
 impl<F: Family> AsRef<Self> for Datagram<F> {
     fn as_ref(&self) -> &Self {

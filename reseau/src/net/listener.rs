@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use super::detach::{self, DetachedListener};
 use super::handle::{Handle, Ticket};
-use super::{Family, Stream, open};
+use super::{Family, Inet, Stream, Unix, open};
 use crate::addr::Addr;
 use crate::driver::{self, Home, Side, Who, connection};
 use crate::error::{Error, Operation};
+use crate::opt;
 use crate::rt::Remote;
 use crate::sys::{Fd, OsSocket};
 
@@ -180,6 +181,12 @@ impl<F: Family> Listener<F> {
     pub(super) fn socket(&self) -> &OsSocket {
         self.handle.descriptor()
     }
+}
+
+opt::has_options! {
+    [F: Family] Listener<F>, listener => listener.handle.fd().on();
+    Listener<Inet>: Inet Tcp Listening;
+    Listener<Unix>: Unix;
 }
 
 impl<F: Family> AsRef<Self> for Listener<F> {

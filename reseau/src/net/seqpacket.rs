@@ -12,6 +12,7 @@ use super::{BACKLOG, Datagram, Interest, Ready, Unix, open};
 use crate::addr::{Addr, Family, UnixAddr};
 use crate::driver::{self, Side, connection};
 use crate::error::{Error, Operation};
+use crate::opt;
 use crate::rt::sleep;
 use crate::sys::{self, Domain, Fd, Kind, OsSocket};
 
@@ -288,6 +289,16 @@ impl UnixSeqpacketListener {
 
 sys::borrows_descriptor!(UnixSeqpacket);
 sys::borrows_descriptor!(UnixSeqpacketListener);
+
+opt::has_options! {
+    [] UnixSeqpacket, socket => socket.records.fd().on();
+    UnixSeqpacket: Unix;
+}
+
+opt::has_options! {
+    [] UnixSeqpacketListener, listener => listener.handle.fd().on();
+    UnixSeqpacketListener: Unix;
+}
 
 impl fmt::Debug for UnixSeqpacket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

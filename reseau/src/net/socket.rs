@@ -10,6 +10,7 @@ use super::{Family, Inet, TcpListener, TcpStream, UnixListener, UnixStream, open
 use crate::addr::Addr;
 use crate::driver;
 use crate::error::{Error, Operation};
+use crate::opt;
 use crate::sys::{self, Domain, Fd, OsSocket};
 
 /// A TCP socket that is neither connected nor listening yet.
@@ -303,6 +304,16 @@ impl UnixSocket {
     fn socket(&self) -> &OsSocket {
         self.0.os().expect("a simulated socket has no descriptor")
     }
+}
+
+opt::has_options! {
+    [] TcpSocket, socket => socket.0.on();
+    TcpSocket: Inet Tcp Listening Fresh FreshTcp;
+}
+
+opt::has_options! {
+    [] UnixSocket, socket => socket.0.on();
+    UnixSocket: Unix;
 }
 
 sys::borrows_descriptor!(TcpSocket);

@@ -13,8 +13,9 @@ use super::calls;
 use super::detach::{self, Detached};
 use super::handle::Handle;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{Family, Interest, Ready};
+use super::{Family, Inet, Interest, Ready, Unix};
 use crate::driver::{Home, Side, Who};
+use crate::opt;
 use crate::pool::Chunk;
 use crate::sys::{Fd, OsSocket};
 
@@ -269,6 +270,12 @@ impl<F: Family> Stream<F> {
 calls::reading!([F: Family] Stream<F>);
 calls::writing!([F: Family] Stream<F>);
 calls::ends!([F: Family] Stream<F>);
+
+opt::has_options! {
+    [F: Family] Stream<F>, stream => stream.handle.fd().on();
+    Stream<Inet>: Inet Tcp;
+    Stream<Unix>: Unix;
+}
 
 impl<F: Family> AsRef<Self> for Stream<F> {
     fn as_ref(&self) -> &Self {

@@ -56,6 +56,7 @@ mod messages;
 #[cfg(windows)]
 #[path = "message_windows.rs"]
 mod messages;
+pub(crate) mod option;
 #[cfg(feature = "async")]
 pub(crate) mod poller;
 #[cfg(unix)]

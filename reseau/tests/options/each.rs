@@ -1,0 +1,91 @@
+//! The sockets of a group, one after the other.
+
+/// Calls `$check` with the name and the socket, for each socket of the stage that is in the group.
+macro_rules! each {
+    (Socket, $stage:ident, $check:expr) => {
+        $crate::each::each!(Inet, $stage, $check);
+        $crate::each::each!(Unix, $stage, $check);
+    };
+    (Inet, $stage:ident, $check:expr) => {
+        $crate::each::each!(Tcp, $stage, $check);
+        $crate::each::each!(Udp, $stage, $check);
+    };
+    (Tcp, $stage:ident, $check:expr) => {
+        $check.on("TcpStream", &$stage.stream);
+        $crate::each::each!(Listening, $stage, $check);
+        if let Some(real) = &$stage.real {
+            $check.on("blocking::TcpStream", &real.waiting_stream);
+            $check.on("std::net::TcpStream", &opt::of(&real.std_stream));
+        }
+    };
+    (Listening, $stage:ident, $check:expr) => {
+        $check.on("TcpListener", &$stage.listener);
+        $crate::each::each!(FreshTcp, $stage, $check);
+        $check.on("TcpSocket, bound", &$stage.bound);
+        if let Some(real) = &$stage.real {
+            $check.on("blocking::TcpListener", &real.waiting_listener);
+            $check.on("std::net::TcpListener", &opt::of(&real.std_listener));
+        }
+    };
+    (Fresh, $stage:ident, $check:expr) => {
+        $crate::each::each!(FreshTcp, $stage, $check);
+    };
+    (FreshTcp, $stage:ident, $check:expr) => {
+        $check.on("TcpSocket", &$stage.fresh);
+    };
+    (Udp, $stage:ident, $check:expr) => {
+        if let Some(real) = &$stage.real {
+            $check.on("UdpSocket", &real.udp);
+            $check.on("std::net::UdpSocket", &opt::of(&real.std_udp));
+        }
+    };
+    (Unix, $stage:ident, $check:expr) => {
+        if let Some(unix) = &$stage.unix {
+            $check.on("UnixStream", &unix.stream);
+            $check.on("UnixListener", &unix.listener);
+            $check.on("UnixSocket", &unix.fresh);
+        }
+        #[cfg(unix)]
+        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
+            $check.on("UnixDatagram", &unix.datagram);
+            if let Some(seqpacket) = &unix.seqpacket {
+                $check.on("UnixSeqpacket", seqpacket);
+            }
+            $check.on("blocking::UnixStream", &unix.waiting_stream);
+            $check.on("blocking::UnixListener", &unix.waiting_listener);
+            $check.on("std UnixStream", &opt::of(&unix.std_stream));
+            $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
+        }
+    };
+    (Datagram, $stage:ident, $check:expr) => {
+        $crate::each::each!(Udp, $stage, $check);
+        #[cfg(unix)]
+        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
+            $check.on("UnixDatagram", &unix.datagram);
+            $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
+        }
+    };
+    (Waiting, $stage:ident, $check:expr) => {
+        $crate::each::each!(WaitingTcp, $stage, $check);
+        if let Some(real) = &$stage.real {
+            $check.on("std::net::UdpSocket", &opt::of(&real.std_udp));
+        }
+        #[cfg(unix)]
+        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
+            $check.on("blocking::UnixStream", &unix.waiting_stream);
+            $check.on("blocking::UnixListener", &unix.waiting_listener);
+            $check.on("std UnixStream", &opt::of(&unix.std_stream));
+            $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
+        }
+    };
+    (WaitingTcp, $stage:ident, $check:expr) => {
+        if let Some(real) = &$stage.real {
+            $check.on("blocking::TcpStream", &real.waiting_stream);
+            $check.on("blocking::TcpListener", &real.waiting_listener);
+            $check.on("std::net::TcpStream", &opt::of(&real.std_stream));
+            $check.on("std::net::TcpListener", &opt::of(&real.std_listener));
+        }
+    };
+}
+
+pub(crate) use each;
