@@ -39,13 +39,16 @@ pub(crate) enum Post {
     Kick(Arc<Socket>),
     /// Look at this alarm.
     Alarm(Arc<Alarm>),
-    Task(Runnable),
+    Task(Run),
     Call(Box<dyn FnOnce() + Send>),
     /// Say so when everything queued is sent.
     Drain(Box<dyn FnOnce() + Send>),
     /// End the loop; what is queued may still be sent for so long.
     Stop(Duration),
 }
+
+/// A task that is to be run, and the loop that it belongs to.
+pub(crate) type Run = Runnable<Arc<Home>>;
 
 /// Wakes a parked loop, from any thread.
 pub(crate) type Unpark = Box<dyn Fn() + Send + Sync>;

@@ -36,7 +36,7 @@ mod words;
 pub(crate) use alarm::Alarm;
 pub use choose::{DriverReport, Kind, Tried, probe};
 pub(crate) use choose::{Limits, open};
-pub(crate) use home::{Home, Post, Seat, Unpark, here};
+pub(crate) use home::{Home, Post, Run, Seat, Unpark, here};
 pub(crate) use lane::{End, Item, RecvLane, State};
 #[cfg(fuzzing)]
 pub(crate) use lane_model::run as fuzz_lane;

@@ -1,6 +1,6 @@
 //! Tasks of a loop.
-use crate::driver::{Home, Post};
-use async_task::{FallibleTask, Runnable};
+use crate::driver::{Home, Post, Run};
+use async_task::FallibleTask;
 use pin_project_lite::pin_project;
 use slab::Slab;
 use std::any::Any;
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 /// The tasks of one loop.
 pub(super) struct Tasks {
     home: Arc<Home>,
-    ready: RefCell<VecDeque<Runnable>>,
+    ready: RefCell<VecDeque<Run>>,
     /// A waker of each living task: how they are found again when the loop ends.
     living: RefCell<Slab<Waker>>,
     ended: Cell<bool>,
@@ -27,7 +27,7 @@ pub(super) struct Tasks {
 ///
 /// Dropping it lets the task go on by itself; [`abort`](Self::abort) ends it.
 #[must_use = "drop it, or call `detach`, to let the task go on by itself"]
-pub struct Task<T>(Option<FallibleTask<Outcome<T>>>);
+pub struct Task<T>(Option<FallibleTask<Outcome<T>, Arc<Home>>>);
 
 /// Why a task has no result.
 pub struct JoinError(Option<Mutex<Box<dyn Any + Send>>>);
@@ -95,16 +95,17 @@ impl Tasks {
         let key = self.living.borrow().vacant_key();
         let life = Life { tasks: self.clone(), key };
         let future = Alive { future, _life: life };
-        let home = self.home.clone();
-        let schedule = move |task| schedule(&home, task);
-        let (runnable, task) = async_task::spawn_local(future, schedule);
+        // The home goes along as the task's own data, not in a closure: async-task guards what a
+        // closure holds with three more counts per wake.
+        let builder = async_task::Builder::new().metadata(self.home.clone());
+        let (runnable, task) = builder.spawn_local(move |_| future, schedule);
         let at = self.living.borrow_mut().insert(runnable.waker());
         debug_assert_eq!(at, key);
         runnable.schedule();
         Task(Some(task.fallible()))
     }
 
-    pub(super) fn push(&self, task: Runnable) {
+    pub(super) fn push(&self, task: Run) {
         self.ready.borrow_mut().push_back(task);
     }
 
@@ -171,26 +172,26 @@ impl Drop for Life {
 }
 
 /// Queues a task with its loop, from whatever thread.
-fn schedule(home: &Arc<Home>, task: Runnable) {
+fn schedule(task: Run) {
     let mut task = Some(task);
     let _ = CURRENT.try_with(|current| {
         if let Some(tasks) = &*current.borrow()
-            && Arc::ptr_eq(&tasks.home, home)
-            && let Some(task) = task.take()
+            && let Some(task) = task.take_if(|task| Arc::ptr_eq(&tasks.home, task.metadata()))
         {
             tasks.push(task);
         }
     });
-    if let Some(task) = task
-        && let Err(Post::Task(task)) = home.post(Post::Task(task))
-    {
+    let Some(task) = task else { return };
+    // (A reference of our own: once it is posted, the task may be over before we are.)
+    let home = task.metadata().clone();
+    if let Err(Post::Task(task)) = home.post(Post::Task(task)) {
         forget(task);
     }
 }
 
 /// A task of a loop that has ended holds nothing any more, and must not be dropped on a thread
 /// that is not its own.
-pub(super) fn forget(task: Runnable) {
+pub(super) fn forget(task: Run) {
     std::mem::forget(task);
 }
 
