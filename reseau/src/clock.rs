@@ -4,6 +4,8 @@
 //! monotonic clock. Nothing else in the crate may ask what time it is (`clippy.toml` checks).
 use std::cell::Cell;
 #[cfg(feature = "async")]
+use std::sync::OnceLock;
+#[cfg(feature = "async")]
 use std::time::Duration;
 use std::time::Instant;
 
@@ -29,6 +31,20 @@ pub(crate) fn set_virtual(at: Option<Instant>) -> Option<Instant> {
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn real() -> Instant {
     Instant::now()
+}
+
+/// A point in time that is over, whatever clock one goes by: a deadline that means "do not wait",
+/// and that a driver knows without asking what time it is.
+#[cfg(feature = "async")]
+pub(crate) fn past() -> Instant {
+    static PAST: OnceLock<Instant> = OnceLock::new();
+    *PAST.get_or_init(real)
+}
+
+/// How long it is until `at`: nothing if it is over.
+#[cfg(feature = "async")]
+pub(crate) fn until(at: Instant) -> Duration {
+    if at <= past() { Duration::ZERO } else { at.saturating_duration_since(now()) }
 }
 
 /// A point so far away that it means "never": for spans that overflow the clock.

@@ -68,7 +68,9 @@ type Seated = Option<(Arc<Home>, Rc<RefCell<Driver>>)>;
 thread_local! {
     /// The home that this thread is running, as an address to compare with.
     static HERE: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
-    /// The same, to use.
+    /// How many sends this thread's loop may still make by itself before its next turn.
+    static AT_ONCE: Cell<u32> = const { Cell::new(AT_ONCE_MAX) };
+    /// The home that this thread is running, to use.
     static SEAT: RefCell<Seated> = const { RefCell::new(None) };
 }
 
@@ -213,6 +215,12 @@ impl Home {
         HERE.try_with(Cell::get).is_ok_and(|here| here == Arc::as_ptr(self))
     }
 
+    /// On the home's own thread: whether one more send may go straight to the kernel, instead of by
+    /// way of the driver. Whoever sends and sends must let others in.
+    pub(crate) fn may_send(&self) -> bool {
+        self.allows_direct() && spend_send()
+    }
+
     /// Runs `f` on the driver when this thread is the home. No user code may run inside `f`.
     pub(crate) fn seated<T>(self: &Arc<Self>, f: impl FnOnce(&mut Driver) -> T) -> Option<T> {
         if !self.is_here() {
@@ -294,6 +302,18 @@ impl Wake for Parked {
     }
 }
 
+/// A turn: from now on so many sends may be made at once.
+pub(super) fn grant_sends(count: u32) {
+    AT_ONCE.set(count);
+}
+
+/// Whether one more send may be made at once.
+pub(super) fn spend_send() -> bool {
+    let left = AT_ONCE.get();
+    AT_ONCE.set(left.saturating_sub(1));
+    left > 0
+}
+
 /// The loop this thread runs, if any.
 pub(crate) fn here() -> Option<Arc<Home>> {
     SEAT.try_with(|seat| seat.borrow().as_ref().map(|(home, _)| home.clone())).ok().flatten()
@@ -317,6 +337,8 @@ impl Drop for Seat {
     }
 }
 
+/// How many sends may be made at once in one turn of a loop.
+pub(super) const AT_ONCE_MAX: u32 = 256;
 /// A loop lets go in one or two turns; one that nobody runs is not waited for any longer than this.
 const LET_GO_TRIES: u32 = 200;
 const LET_GO_PAUSE: Duration = Duration::from_micros(100);

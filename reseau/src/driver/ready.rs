@@ -6,13 +6,14 @@
 //! would cost one more `recv` a message, the one that says "would block": `polling` does not tell
 //! the peer's end from its bytes.) Elsewhere (IOCP through AFD) interest is one-shot, and asked for
 //! again after each event.
+use super::home::{AT_ONCE_MAX, grant_sends, spend_send};
 use super::{Completion, Event, Id, Op, Side, Socket, Unpark, attempt};
 use crate::clock;
 use crate::pool::{Pool, Supply};
 use crate::sys::poller::{Interest, Poller, Registered};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Ready {
     poller: Poller,
@@ -21,8 +22,6 @@ pub(crate) struct Ready {
     supply: Supply,
     /// Turns since the poller was asked last: early answers must not starve it.
     skipped: u32,
-    /// Sends made at once since the last turn: whoever sends and sends must let others in.
-    at_once: u32,
 }
 
 /// A socket and what runs on it.
@@ -48,7 +47,6 @@ impl Ready {
             early: Vec::new(),
             supply: Supply::new(pool),
             skipped: 0,
-            at_once: 0,
         })
     }
 
@@ -74,9 +72,11 @@ impl Ready {
         lane.op = Some(op);
         // Sending mostly succeeds at once; receiving, in a server, mostly has to wait.
         let tried = matches!(lane.op, Some(Op::Poll(_)));
-        let at_once = id.side == Side::Send && !tried && self.at_once < AT_ONCE_MAX;
-        self.at_once += u32::from(at_once);
-        if at_once && let Some(done) = slot.attempt(id, &mut self.supply) {
+        if id.side == Side::Send
+            && !tried
+            && spend_send()
+            && let Some(done) = slot.attempt(id, &mut self.supply)
+        {
             return Some(done);
         }
         if let Err(error) = slot.watch(id.key, &self.poller) {
@@ -107,24 +107,27 @@ impl Ready {
         deadline: Option<Instant>,
         done: &mut Vec<Completion>,
     ) -> io::Result<()> {
-        let busy = !self.early.is_empty();
-        self.at_once = 0;
+        // What is early comes first, and `done` is empty: they only change places.
+        debug_assert!(done.is_empty());
+        std::mem::swap(done, &mut self.early);
+        let busy = !done.is_empty();
+        grant_sends(AT_ONCE_MAX);
         self.skipped += 1;
         if !busy || self.skipped > SKIPS_MAX {
             self.skipped = 0;
-            let now = clock::now();
-            let deadline = if busy { Some(now) } else { deadline };
-            self.poller.wait(deadline.map(|at| at.saturating_duration_since(now)))?;
-            for index in 0..self.poller.events().len() {
-                let (key, ready) = self.poller.events()[index];
-                self.on_event(key, ready);
+            self.poller.wait(if busy {
+                Some(Duration::ZERO)
+            } else {
+                deadline.map(clock::until)
+            })?;
+            while let Some((key, ready)) = self.poller.next_event() {
+                self.on_event(key, ready, done);
             }
         }
-        done.append(&mut self.early);
         Ok(())
     }
 
-    fn on_event(&mut self, key: usize, ready: Interest) {
+    fn on_event(&mut self, key: usize, ready: Interest, done: &mut Vec<Completion>) {
         // An event may be older than what a lane before it in this batch has led to.
         let Some(Some(slot)) = self.slots.get_mut(key) else { return };
         slot.fired();
@@ -142,7 +145,7 @@ impl Ready {
             for _ in 0..BURST_MAX {
                 let Some(completion) = slot.attempt(id, &mut self.supply) else { break };
                 let (over, drained) = (completion.last.is_some(), slot.drained(&completion));
-                self.early.push(completion);
+                done.push(completion);
                 if over || drained {
                     break;
                 }
@@ -157,7 +160,7 @@ impl Ready {
             for side in [Side::Recv, Side::Send] {
                 let id = Id { key, side };
                 if slot.lanes[side as usize].op.is_some() {
-                    self.early.push(slot.refuse(id, &error));
+                    done.push(slot.refuse(id, &error));
                 }
             }
         }
@@ -220,7 +223,5 @@ impl Slot {
 
 /// How many reads or accepts one event may produce before others get their turn.
 const BURST_MAX: usize = 4;
-/// How many sends may be made at once in one turn of the loop.
-const AT_ONCE_MAX: u32 = 256;
 /// How many turns may pass on early answers alone before the poller is asked again.
 const SKIPS_MAX: u32 = 8;

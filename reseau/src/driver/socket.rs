@@ -362,7 +362,7 @@ impl Socket {
 
     fn how(self: &Arc<Self>) -> How {
         if self.home.is_here() {
-            How::Here
+            if self.home.may_send() { How::Directly } else { How::Here }
         } else if self.home.prefers_direct() {
             How::Directly
         } else {

@@ -302,7 +302,7 @@ impl Driver {
     pub(crate) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         self.rearm_starved();
         let deadline = if !self.after.is_empty() {
-            Some(clock::now())
+            Some(clock::past())
         } else {
             [deadline, self.timers.next()].into_iter().flatten().min()
         };

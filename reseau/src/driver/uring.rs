@@ -140,7 +140,7 @@ impl Uring {
             let poll = opcode::PollAdd::new(fd, libc::POLLIN as u32).multi(true);
             self.push(&poll.build().user_data(WAKE));
         }
-        let deadline = if self.early.is_empty() { deadline } else { Some(clock::now()) };
+        let deadline = if self.early.is_empty() { deadline } else { Some(clock::past()) };
         self.enter(deadline)?;
         done.append(&mut self.early);
         self.collect(done);
@@ -150,7 +150,7 @@ impl Uring {
             if !self.ring.submission().taskrun() {
                 break;
             }
-            self.enter(Some(clock::now()))?;
+            self.enter(Some(clock::past()))?;
             self.collect(done);
         }
         Ok(())
@@ -161,7 +161,7 @@ impl Uring {
         if ready && self.ring.submission().is_empty() {
             return Ok(());
         }
-        let time = deadline.map(|at| Timespec::from(at.saturating_duration_since(clock::real())));
+        let time = deadline.map(|at| Timespec::from(clock::until(at)));
         let mut args = SubmitArgs::new();
         if let Some(time) = &time {
             args = args.timespec(time);
@@ -247,7 +247,7 @@ impl Drop for Uring {
             [Side::Recv, Side::Send].into_iter().for_each(|side| self.cancel(Id { key, side }));
         }
         while self.in_flight > 0 {
-            if self.enter(Some(clock::real() + STRAGGLE_MAX)).is_err() {
+            if self.enter(Some(clock::now() + STRAGGLE_MAX)).is_err() {
                 std::process::abort(); // The kernel may still write: there is no safe way on.
             }
             let before = self.in_flight;

@@ -204,7 +204,7 @@ impl Loop {
         self.release(&mut scratch.after);
         self.tell_drained(&mut scratch); // Perhaps there is nothing to wait for.
         let busy = self.tasks.are_ready() || woken() || self.stop.get().is_some();
-        let deadline = if busy || !self.home.door().park() { Some(clock::now()) } else { None };
+        let deadline = if busy || !self.home.door().park() { Some(clock::past()) } else { None };
         let turned = self.driver().borrow_mut().turn(deadline);
         self.home.door().awake();
         self.release(&mut scratch.after);

@@ -13,6 +13,8 @@ pub(crate) struct Poller {
     mode: PollMode,
     raw: Events,
     events: Vec<(usize, Interest)>,
+    /// How many of them have been told.
+    told: usize,
 }
 
 /// A socket that the poller watches, until this is dropped.
@@ -28,13 +30,14 @@ impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
         let poller = Arc::new(polling::Poller::new()?);
         let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
-        Ok(Self { poller, mode, raw: Events::new(), events: Vec::new() })
+        Ok(Self { poller, mode, raw: Events::new(), events: Vec::new(), told: 0 })
     }
 
     /// Waits for events, a wake-up or the end of the time.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         self.raw.clear();
         self.events.clear();
+        self.told = 0;
         match self.poller.wait(&mut self.raw, limit) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
@@ -65,8 +68,11 @@ impl Poller {
         Box::new(move || drop(poller.notify()))
     }
 
-    pub(crate) fn events(&self) -> &[(usize, Interest)] {
-        &self.events
+    /// The next of the events that the last wait has brought.
+    pub(crate) fn next_event(&mut self) -> Option<(usize, Interest)> {
+        let event = self.events.get(self.told).copied()?;
+        self.told += 1;
+        Some(event)
     }
 }
 

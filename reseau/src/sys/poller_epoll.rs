@@ -13,7 +13,8 @@ pub(crate) struct Poller {
     epoll: Arc<OwnedFd>,
     wake: Counter,
     raw: Vec<libc::epoll_event>,
-    events: Vec<(usize, Interest)>,
+    /// How many of them have been told.
+    told: usize,
     /// The kernel can wait for less than a millisecond (5.11 and newer).
     precise: bool,
 }
@@ -44,14 +45,14 @@ impl Poller {
             epoll: Arc::new(epoll),
             wake,
             raw: Vec::with_capacity(EVENTS_MAX),
-            events: Vec::new(),
+            told: 0,
             precise: true,
         })
     }
 
     /// Waits for events, a wake-up or the end of the time.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        self.events.clear();
+        self.told = 0;
         self.raw.clear();
         let count = match self.wait_raw(limit) {
             Err(error) if error.raw_os_error() == Some(libc::ENOSYS) && self.precise => {
@@ -66,7 +67,14 @@ impl Poller {
         };
         // SAFETY: the kernel has written so many events, at most the capacity.
         unsafe { self.raw.set_len(count) };
-        for event in &self.raw {
+        Ok(())
+    }
+
+    /// The next of the events that the last wait has brought.
+    pub(crate) fn next_event(&mut self) -> Option<(usize, Interest)> {
+        loop {
+            let event = self.raw.get(self.told)?;
+            self.told += 1;
             let (key, bits) = (event.u64, event.events as i32);
             if key == WAKE {
                 self.wake.hush();
@@ -74,9 +82,8 @@ impl Poller {
             }
             let recv = bits & (libc::EPOLLIN | libc::EPOLLRDHUP | OVER) != 0;
             let send = bits & (libc::EPOLLOUT | OVER) != 0;
-            self.events.push((key as usize, Interest { recv, send }));
+            return Some((key as usize, Interest { recv, send }));
         }
-        Ok(())
     }
 
     fn wait_raw(&mut self, limit: Option<Duration>) -> io::Result<usize> {
@@ -115,10 +122,6 @@ impl Poller {
 
     pub(crate) fn unparker(&self) -> Box<dyn Fn() + Send + Sync> {
         self.wake.ringer()
-    }
-
-    pub(crate) fn events(&self) -> &[(usize, Interest)] {
-        &self.events
     }
 }
 
