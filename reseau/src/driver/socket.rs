@@ -382,8 +382,8 @@ impl Socket {
     /// The lane is quiet and ours (`State::Direct`): nothing of it is in the kernel or queued, so
     /// a plain `send` keeps the order. The kernel says what went wrong only once, so it is kept.
     fn send_directly(self: &Arc<Self>, mut chunk: Chunk) {
-        let (mut woken, mut spent) = (Vec::new(), Vec::new());
         let sent = self.fd.send(&chunk);
+        let (mut woken, mut spent) = (Vec::new(), Vec::new());
         let mut lane = self.send_lane();
         lane.state = State::Idle;
         match sent {
@@ -399,7 +399,9 @@ impl Socket {
         }
         let kick = !lane.flushed() || !lane.open();
         drop(lane);
-        woken.into_iter().for_each(wake);
+        if !woken.is_empty() {
+            woken.into_iter().for_each(wake);
+        }
         if kick || self.ending() {
             self.home.kick(self, Side::Send);
         }

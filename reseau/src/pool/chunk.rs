@@ -11,6 +11,7 @@
 
 use super::Shared;
 use std::alloc::{self, Layout};
+use std::cell::RefCell;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
@@ -162,7 +163,12 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         let Owner::Ours(Some(header)) = self.owner else { return };
         // SAFETY: this view keeps the allocation alive until the count says otherwise.
-        if unsafe { header.as_ref() }.views.fetch_sub(1, Ordering::Release) == 1 {
+        let views = &unsafe { header.as_ref() }.views;
+        // The only view needs no locked instruction to know it: nobody is left to make another.
+        if views.load(Ordering::Acquire) == 1 {
+            return Raw(header).retire();
+        }
+        if views.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
             Raw(header).retire();
         }
@@ -310,7 +316,7 @@ impl Drop for Block {
 
 impl Buffer {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { raw: Raw::allocate(capacity), len: 0 }
+        Self { raw: Raw::at_least(capacity), len: 0 }
     }
 
     /// Appends as many of `bytes` as there is room for, and says how many.
@@ -328,6 +334,15 @@ impl Buffer {
 }
 
 impl Raw {
+    /// At least so many bytes, of the heap's.
+    fn at_least(capacity: usize) -> Self {
+        if capacity > SMALL {
+            return Self::allocate(capacity);
+        }
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        spare.unwrap_or_else(|| Self::allocate(SMALL))
+    }
+
     pub(super) fn allocate(capacity: usize) -> Self {
         let layout = layout(capacity);
         // SAFETY: a header has a non-zero size.
@@ -347,11 +362,20 @@ impl Raw {
         Chunk { start, len, owner: Owner::Ours(Some(header)) }
     }
 
-    /// Goes home to the pool, or back to the heap.
+    /// Goes home to the pool, or to those at hand, or back to the heap.
     fn retire(mut self) {
-        match self.header().pool.take() {
-            Some(pool) => pool.give(self),
-            None => drop(self),
+        let header = self.header();
+        if let Some(pool) = header.pool.take() {
+            return pool.give(self);
+        }
+        if header.capacity == SMALL {
+            let mut small = Some(self);
+            let _ = SPARE.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < SPARE_MAX {
+                    spare.extend(small.take());
+                }
+            });
         }
     }
 
@@ -389,5 +413,15 @@ fn as_uninit(bytes: &[u8]) -> &[MaybeUninit<u8>] {
     unsafe { &*(std::ptr::from_ref(bytes) as *const [MaybeUninit<u8>]) }
 }
 
+thread_local! {
+    /// Small allocations at hand: a message that was copied out of a block, was echoed, and is
+    /// gone, leaves its place to the next.
+    static SPARE: RefCell<Vec<Raw>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a small allocation holds: with its header, a quarter of a KiB.
+const SMALL: usize = 256 - size_of::<Header>();
+/// How many of them a thread keeps: as many as tasks run between two looks at the kernel.
+const SPARE_MAX: usize = 64;
 /// A block is copied rather than pinned when at most one part in so many of it is used.
 const FEW: usize = 16;
