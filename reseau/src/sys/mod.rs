@@ -184,15 +184,16 @@ impl Fd {
     }
 
     /// Receives what is there; 0 is the end of the stream (or an empty `space`).
+    #[inline]
     pub(crate) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        either!(self, socket => uninterrupted(|| socket.recv(space)), port => port.recv(space))
+        either!(self, socket => uninterrupted(|| system::recv(socket, space)), port => port.recv(space))
     }
 
     /// Sends what fits; never raises SIGPIPE.
+    #[inline]
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         either!(self,
-            socket => uninterrupted(|| socket.send_with_flags(bytes, system::NOSIGNAL)),
-            port => port.send(bytes))
+            socket => uninterrupted(|| system::send(socket, bytes)), port => port.send(bytes))
     }
 
     /// Receives one datagram; what does not fit is lost (`peek`: nothing is taken). Its sender, if

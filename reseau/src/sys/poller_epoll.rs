@@ -101,9 +101,10 @@ impl Poller {
                 unsafe { libc::syscall(call, epoll, room, EVENTS_MAX, &raw const time, none, 8) }
             }
             _ => {
-                let millis = crate::sys::millis(limit);
+                let (call, millis) = (libc::SYS_epoll_pwait, crate::sys::millis(limit));
+                let none = std::ptr::null::<libc::sigset_t>();
                 // SAFETY: `room` has space for so many events.
-                i64::from(unsafe { libc::epoll_wait(epoll, room, EVENTS_MAX as i32, millis) }) as _
+                unsafe { libc::syscall(call, epoll, room, EVENTS_MAX, millis, none, 8) }
             }
         };
         usize::try_from(count).map_err(|_| io::Error::last_os_error())

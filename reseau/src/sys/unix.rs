@@ -3,7 +3,7 @@ use super::{Domain, Kind, OsSocket, Side, SockAddr};
 use crate::addr::UnixAddr;
 use std::ffi::OsStr;
 use std::io;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -59,6 +59,38 @@ pub(crate) fn accept(listener: &OsSocket) -> io::Result<(OsSocket, SockAddr)> {
             Ok((nonblocking(socket)?, addr))
         }
     }
+}
+
+/// As the C library's `recv`, of a socket that does not wait. On Linux without the library's way
+/// of letting itself be cancelled in between: two locked instructions a call.
+#[inline]
+pub(crate) fn recv(socket: &OsSocket, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    #[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64"))]
+    {
+        let (fd, call, none) = (socket.as_raw_fd(), libc::SYS_recvfrom, std::ptr::null::<u8>());
+        // SAFETY: the space is ours, and as long as we say; nobody asks for the sender.
+        answer(unsafe { libc::syscall(call, fd, space.as_mut_ptr(), space.len(), 0, none, none) })
+    }
+    #[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64")))]
+    socket.recv(space)
+}
+
+/// As the C library's `send`, likewise; never raises SIGPIPE.
+#[inline]
+pub(crate) fn send(socket: &OsSocket, bytes: &[u8]) -> io::Result<usize> {
+    #[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64"))]
+    {
+        let (fd, call, none) = (socket.as_raw_fd(), libc::SYS_sendto, std::ptr::null::<u8>());
+        // SAFETY: the bytes live until the return; they go where the socket is connected to.
+        answer(unsafe { libc::syscall(call, fd, bytes.as_ptr(), bytes.len(), NOSIGNAL, none, 0) })
+    }
+    #[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64")))]
+    socket.send_with_flags(bytes, NOSIGNAL)
+}
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64"))]
+fn answer(count: libc::c_long) -> io::Result<usize> {
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 /// An interrupted connect goes on by itself, so it counts too.

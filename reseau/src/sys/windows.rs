@@ -3,7 +3,7 @@ use super::{Domain, Kind, OsSocket, Side, SockAddr, unsupported};
 use crate::addr::UnixAddr;
 use std::ffi::OsStr;
 use std::io;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::time::Duration;
 use windows_sys::Win32::Networking::WinSock::{
@@ -34,6 +34,14 @@ pub(crate) fn accept(listener: &OsSocket) -> io::Result<(OsSocket, SockAddr)> {
     let (socket, addr) = listener.accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, addr))
+}
+
+pub(crate) fn recv(socket: &OsSocket, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    socket.recv(space)
+}
+
+pub(crate) fn send(socket: &OsSocket, bytes: &[u8]) -> io::Result<usize> {
+    socket.send(bytes)
 }
 
 pub(crate) fn is_connecting(error: &io::Error) -> bool {
