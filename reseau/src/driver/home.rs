@@ -69,7 +69,7 @@ thread_local! {
     /// The home that this thread is running, as an address to compare with.
     static HERE: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
     /// How many sends this thread's loop may still make by itself before its next turn.
-    static AT_ONCE: Cell<u32> = const { Cell::new(AT_ONCE_MAX) };
+    static AT_ONCE: Cell<u32> = const { Cell::new(0) };
     /// The home that this thread is running, to use.
     static SEAT: RefCell<Seated> = const { RefCell::new(None) };
 }
@@ -302,7 +302,7 @@ impl Wake for Parked {
     }
 }
 
-/// A turn: from now on so many sends may be made at once.
+/// From now until the next turn, so many sends may be made at once.
 pub(super) fn grant_sends(count: u32) {
     AT_ONCE.set(count);
 }
@@ -325,6 +325,7 @@ pub(crate) struct Seat(Seated);
 impl Seat {
     pub(crate) fn take(home: Arc<Home>, driver: Rc<RefCell<Driver>>) -> Self {
         HERE.set(Arc::as_ptr(&home));
+        grant_sends(if home.direct == Direct::Asleep { 0 } else { AT_ONCE_MAX });
         Self(SEAT.replace(Some((home, driver))))
     }
 }

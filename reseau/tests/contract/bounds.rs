@@ -192,7 +192,9 @@ fn writes_end_at_the_window(kind: Kind) {
                 assert!(sent.len() < 64 << 20, "somebody takes it all");
             }
             if kind != Kind::Ready {
-                assert!(now <= WINDOW, "{now} bytes in one go");
+                // (A ring is spared one send a turn.)
+                let spared = if kind == Kind::Uring { bytes.len() } else { 0 };
+                assert!(now <= WINDOW + spared, "{now} bytes in one go");
             }
             settle().await;
         }
