@@ -186,7 +186,8 @@ impl Fd {
     /// Receives what is there; 0 is the end of the stream (or an empty `space`).
     #[inline]
     pub(crate) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        either!(self, socket => uninterrupted(|| system::recv(socket, space)), port => port.recv(space))
+        either!(self,
+            socket => uninterrupted(|| system::recv(socket, space)), port => port.recv(space))
     }
 
     /// Sends what fits; never raises SIGPIPE.
