@@ -50,7 +50,10 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Uses between rooms of one floor, with the reason.
-const NEIGHBOURS: &[(&str, &str, &str)] = &[("error", "addr", "an error names addresses")];
+const NEIGHBOURS: &[(&str, &str, &str)] = &[
+    ("error", "addr", "an error names addresses"),
+    ("packet", "addr", "a message names its sender"),
+];
 
 /// Files outside `sys` and `driver` that may ask which system they are on, with the reason.
 const PLATFORM_FILES: &[(&str, &str)] = &[
@@ -58,6 +61,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/addr/unix.rs", "limits of a path, and std's address, which only Unix has"),
     ("reseau/src/blocking/unix.rs", "std's Unix sockets, to convert from and to"),
     ("reseau/src/opt/foreign.rs", "std's Unix sockets, whose options can be had"),
+    ("reseau/src/packet/passed.rs", "descriptors, which only Unix passes"),
     ("reseau/src/rt/found.rs", "tests of what only Unix lets one stage"),
     ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
     ("reseau/src/net/unix_datagram.rs", "std's Unix sockets, to convert from and to"),

@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 mod draft;
 mod endpoint;
 mod family;
+mod interface;
 mod unix;
 
 pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
 pub use family::{Family, Inet, Unix};
+pub use interface::InterfaceRef;
 pub use unix::UnixAddr;
 
 /// The address of a socket, whatever its family.

@@ -3,15 +3,16 @@
 //! The types are two and not one generic, as in std: an error message says `TcpStream`, and a
 //! program may implement its own traits for each.
 
-/// The calls and traits of a stream: a newtype of `Handle` whose addresses `$addr_of` reads.
-macro_rules! stream {
-    ($stream:ident, $addr:ty, $addr_of:path) => {
-        impl $stream {
+/// What a newtype of `Handle` has, whose addresses `$addr_of` reads: connected, or with datagrams.
+/// `example` shows its deadlines.
+macro_rules! handle {
+    ($type:ident, $addr:ty, $addr_of:path, $(#[$example:meta])*) => {
+        impl $type {
             pub(super) fn from_socket(socket: OsSocket) -> Self {
                 Self(Handle::new(socket))
             }
 
-            fn into_socket(self) -> OsSocket {
+            pub(super) fn into_socket(self) -> OsSocket {
                 self.0.into_socket()
             }
 
@@ -19,9 +20,9 @@ macro_rules! stream {
                 self.0.socket()
             }
 
-            /// A second handle to the same stream.
+            /// A second handle to the same socket.
             ///
-            /// What is read or written through one, and the options set through one, are the
+            /// What is received or sent through one, and the options set through one, are the
             /// other's too; deadlines are copied, and from then on each handle has its own.
             ///
             /// # Errors
@@ -41,63 +42,21 @@ macro_rules! stream {
             /// The address of the other end.
             ///
             /// # Errors
-            /// `NotConnected` once the connection is gone, on systems that forget it then.
+            /// `NotConnected` if there is none, or none any more.
             pub fn peer_addr(&self) -> io::Result<$addr> {
                 $addr_of(&self.socket().peer_addr()?)
             }
 
-            /// Reads without taking: the next read gives the same bytes again.
-            ///
-            /// # Errors
-            /// As for reading.
-            pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-                self.0.peek(buf)
-            }
-
-            /// Ends reading, writing, or both: calls that wait for it return.
-            ///
-            /// # Errors
-            /// `NotConnected` if the connection is gone already (but not on every system).
-            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-                self.socket().shutdown(how)
-            }
-
-            /// Says that nothing more will be written: the peer reads to the end, and may answer.
-            ///
-            /// # Errors
-            /// As [`shutdown`](Self::shutdown).
-            pub fn finish(&self) -> io::Result<()> {
-                self.shutdown(Shutdown::Write)
-            }
-
             /// The points in time at which reads and writes through this handle are late.
             ///
-            /// From then on they fail with `TimedOut`, at once and without touching the stream,
-            /// whose bytes can be had after a later deadline is set. A call that waits already
+            /// From then on they fail with `TimedOut`, at once and without touching the socket,
+            /// whose data can be had after a later deadline is set. A call that waits already
             /// keeps the deadline it began with. Beside a deadline, a timeout works as ever:
             /// what comes first ends the call. `connect` and `accept` have none.
             ///
             /// Without deadlines, a read or a write is one system call; with them, one more call
             /// when it has to wait.
-            ///
-            /// ```
-            #[doc = concat!("use reseau::blocking::", stringify!($stream), ";")]
-            /// use std::io::{ErrorKind, Read};
-            /// use std::time::{Duration, Instant};
-            ///
-            /// fn line(
-            #[doc = concat!("    stream: &mut ", stringify!($stream), ",")]
-            /// ) -> std::io::Result<Vec<u8>> {
-            ///     stream.set_deadlines(Some(Instant::now() + Duration::from_secs(5)), None);
-            ///     let mut line = Vec::new();
-            ///     let mut byte = [0];
-            ///     // However slowly they come, the whole line has five seconds.
-            ///     while line.last() != Some(&b'\n') && stream.read(&mut byte)? == 1 {
-            ///         line.push(byte[0]);
-            ///     }
-            ///     Ok(line)
-            /// }
-            /// ```
+            $(#[$example])*
             pub fn set_deadlines(&self, read: Option<Instant>, write: Option<Instant>) {
                 self.0.deadlines().set(read, write);
             }
@@ -151,7 +110,60 @@ macro_rules! stream {
             }
         }
 
-        $crate::blocking::calls::socket!($stream);
+        $crate::blocking::calls::socket!($type);
+    };
+}
+
+/// The calls and traits of a stream, beside those of a `handle!`.
+macro_rules! stream {
+    ($stream:ident, $addr:ty, $addr_of:path) => {
+        $crate::blocking::calls::handle!($stream, $addr, $addr_of,
+            ///
+            /// ```
+            #[doc = concat!("use reseau::blocking::", stringify!($stream), ";")]
+            /// use std::io::{ErrorKind, Read};
+            /// use std::time::{Duration, Instant};
+            ///
+            /// fn line(
+            #[doc = concat!("    stream: &mut ", stringify!($stream), ",")]
+            /// ) -> std::io::Result<Vec<u8>> {
+            ///     stream.set_deadlines(Some(Instant::now() + Duration::from_secs(5)), None);
+            ///     let mut line = Vec::new();
+            ///     let mut byte = [0];
+            ///     // However slowly they come, the whole line has five seconds.
+            ///     while line.last() != Some(&b'\n') && stream.read(&mut byte)? == 1 {
+            ///         line.push(byte[0]);
+            ///     }
+            ///     Ok(line)
+            /// }
+            /// ```
+        );
+
+        impl $stream {
+            /// Reads without taking: the next read gives the same bytes again.
+            ///
+            /// # Errors
+            /// As for reading.
+            pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.0.peek(buf)
+            }
+
+            /// Ends reading, writing, or both: calls that wait for it return.
+            ///
+            /// # Errors
+            /// `NotConnected` if the connection is gone already (but not on every system).
+            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.socket().shutdown(how)
+            }
+
+            /// Says that nothing more will be written: the peer reads to the end, and may answer.
+            ///
+            /// # Errors
+            /// As [`shutdown`](Self::shutdown).
+            pub fn finish(&self) -> io::Result<()> {
+                self.shutdown(Shutdown::Write)
+            }
+        }
 
         impl Read for $stream {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -340,4 +352,4 @@ macro_rules! std_twin {
     };
 }
 
-pub(super) use {hops, listener, socket, std_twin, stream};
+pub(super) use {handle, hops, listener, socket, std_twin, stream};

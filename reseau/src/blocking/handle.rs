@@ -1,56 +1,48 @@
-//! A connected socket of any family, with all that streams do on it.
+//! A socket of any family, with all that connections and datagrams do on it.
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadlines;
 use crate::addr::{Addr, UnixAddr};
 use crate::clock;
 use crate::error::{Error, Fault, Operation};
-use crate::sys::blocking as calls;
-use crate::sys::{self, OsSocket, Side, SockAddr};
+use crate::sys::{self, Kind, OsSocket, Side, SockAddr};
+use crate::sys::{blocking as calls, message};
 
-/// An untyped stream. Without a deadline, each read and write is one system call.
+/// An untyped socket. Without a deadline, each read and write is one system call.
 pub(super) struct Handle {
     socket: OsSocket,
     deadlines: Deadlines,
+    /// The system was asked to tell about datagrams.
+    tells: AtomicBool,
 }
 
 impl Handle {
     pub(super) fn new(socket: OsSocket) -> Self {
-        Self { socket, deadlines: Deadlines::default() }
+        Self { socket, deadlines: Deadlines::default(), tells: AtomicBool::new(false) }
     }
 
     /// Connects to the first of `addrs` that takes it. The error tells of all of them.
     pub(super) fn connect(
         addrs: impl IntoIterator<Item = Addr>,
+        kind: Kind,
         limit: Option<Duration>,
     ) -> io::Result<Self> {
-        let mut tried = Vec::new();
-        for addr in addrs {
-            match Self::connect_to(&addr, limit) {
-                Ok(handle) => return Ok(handle),
-                Err(error) => tried.push((addr, error)),
+        first(addrs, |addr| {
+            let raw = sys::to_sock_addr(addr)?;
+            let socket = calls::open(sys::domain(addr), kind)?;
+            match limit {
+                None => calls::connect(&socket, &raw)?,
+                Some(limit) => socket.connect_timeout(&raw, limit)?,
             }
-        }
-        let Some((last, cause)) = tried.last() else { return Err(no_address()) };
-        let error = Error::new(Operation::Connect, Fault::from(cause).to_io()).peer(last.clone());
-        let error = tried.into_iter().fold(error, |all, (addr, one)| all.attempt(addr, one));
-        Err(error.into())
+            Ok(Self::new(socket))
+        })
     }
 
-    fn connect_to(addr: &Addr, limit: Option<Duration>) -> io::Result<Self> {
-        let raw = sys::to_sock_addr(addr)?;
-        let socket = calls::open(sys::domain(addr), sys::Kind::Stream)?;
-        match limit {
-            None => calls::connect(&socket, &raw)?,
-            Some(limit) => socket.connect_timeout(&raw, limit)?,
-        }
-        Ok(Self::new(socket))
-    }
-
-    pub(super) fn pair() -> io::Result<(Self, Self)> {
-        calls::pair(sys::Kind::Stream).map(|(a, b)| (Self::new(a), Self::new(b)))
+    pub(super) fn pair(kind: Kind) -> io::Result<(Self, Self)> {
+        calls::pair(kind).map(|(a, b)| (Self::new(a), Self::new(b)))
     }
 
     /// Accepts from `listener`; the address is the kernel's.
@@ -71,30 +63,50 @@ impl Handle {
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, deadlines: self.deadlines.clone() })
+        let socket = self.socket.try_clone()?;
+        let tells = AtomicBool::new(self.tells.load(Ordering::Relaxed));
+        Ok(Self { socket, deadlines: self.deadlines.clone(), tells })
+    }
+
+    /// Sends to the first of `addrs` that can be had, and receives from there alone: for datagrams.
+    pub(super) fn reconnect(&self, addrs: impl IntoIterator<Item = Addr>) -> io::Result<()> {
+        first(addrs, |addr| calls::connect(&self.socket, &sys::to_sock_addr(addr)?))
+    }
+
+    /// Asks the system to tell about datagrams, if that was not done yet.
+    pub(super) fn tell(&self) {
+        if !self.tells.load(Ordering::Relaxed) {
+            message::tell(&self.socket);
+            self.tells.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes `call`, which gets the flags to be used, and waits no longer than the deadline.
+    pub(super) fn on<T>(
+        &self,
+        side: Side,
+        mut call: impl FnMut(&OsSocket, i32) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let deadline = match side {
+            Side::Recv => self.deadlines.recv(),
+            Side::Send => self.deadlines.send(),
+        };
+        match deadline {
+            None => call(&self.socket, 0),
+            Some(at) => self.by(at, side, call),
+        }
     }
 
     pub(super) fn read(&self, space: &mut [u8]) -> io::Result<usize> {
-        match self.deadlines.recv() {
-            None => calls::recv(&self.socket, space, 0),
-            Some(at) => self.by(at, Side::Recv, |socket, flags| calls::recv(socket, space, flags)),
-        }
+        self.on(Side::Recv, |socket, flags| calls::recv(socket, space, flags))
     }
 
     pub(super) fn read_vectored(&self, spaces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        match self.deadlines.recv() {
-            None => calls::recv_vectored(&self.socket, spaces, 0),
-            Some(at) => {
-                self.by(at, Side::Recv, |socket, flags| calls::recv_vectored(socket, spaces, flags))
-            }
-        }
+        self.on(Side::Recv, |socket, flags| calls::recv_vectored(socket, spaces, flags))
     }
 
     pub(super) fn peek(&self, space: &mut [u8]) -> io::Result<usize> {
-        match self.deadlines.recv() {
-            None => calls::peek(&self.socket, space, 0),
-            Some(at) => self.by(at, Side::Recv, |socket, flags| calls::peek(socket, space, flags)),
-        }
+        self.on(Side::Recv, |socket, flags| calls::peek(socket, space, flags))
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -117,6 +129,25 @@ impl Handle {
             return self.write(first.map_or(&[], |part| part));
         }
         self.by(at, Side::Send, |socket, flags| calls::send_vectored(socket, parts, flags))
+    }
+
+    /// As [`on`](Self::on), for receiving a message where `end` makes what a socket that was
+    /// shut gives: some systems tell that only to calls that wait.
+    pub(super) fn receive<T>(
+        &self,
+        end: impl Fn() -> T,
+        mut call: impl FnMut(&OsSocket, i32) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.on(Side::Recv, |socket, flags| match call(socket, flags) {
+            Err(error) if flags != 0 && error.kind() == io::ErrorKind::WouldBlock => {
+                if calls::is_shut(socket) {
+                    Ok(end())
+                } else {
+                    Err(error)
+                }
+            }
+            result => result,
+        })
     }
 
     /// Repeats `call` without letting it wait, and waits between, until it is late.
@@ -158,29 +189,72 @@ impl Handle {
 }
 
 /// Listens on the first of `addrs` that can be had. The error tells of the last.
-pub(super) fn listen(addrs: impl IntoIterator<Item = Addr>, backlog: u32) -> io::Result<OsSocket> {
-    let mut failed = None;
-    for addr in addrs {
-        match listen_on(&addr, backlog) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => failed = Some(error.local(addr)),
-        }
-    }
-    Err(failed.map_or_else(no_address, io::Error::from))
+pub(super) fn listen(
+    addrs: impl IntoIterator<Item = Addr>,
+    kind: Kind,
+    backlog: u32,
+) -> io::Result<OsSocket> {
+    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+    bound(addrs, kind, |socket| {
+        socket.listen(backlog).map_err(|error| Error::new(Operation::Listen, error))
+    })
 }
 
-fn listen_on(addr: &Addr, backlog: u32) -> Result<OsSocket, Error> {
+/// A socket for datagrams on the first of `addrs` that can be had. The error tells of the last.
+pub(super) fn bind(addrs: impl IntoIterator<Item = Addr>) -> io::Result<Handle> {
+    bound(addrs, Kind::Dgram, |_| Ok(())).map(Handle::new)
+}
+
+/// A socket on the first of `addrs` that can be had and for which `then` succeeds.
+fn bound(
+    addrs: impl IntoIterator<Item = Addr>,
+    kind: Kind,
+    then: impl Fn(&OsSocket) -> Result<(), Error>,
+) -> io::Result<OsSocket> {
     let failed = |operation| move |error| Error::new(operation, error);
-    let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
-    let socket =
-        calls::open(sys::domain(addr), sys::Kind::Stream).map_err(failed(Operation::Open))?;
-    if sys::REUSE_ADDRESS && addr.inet().is_some() {
-        socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
+    let bind = |addr: &Addr| {
+        let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
+        let socket = calls::open(sys::domain(addr), kind).map_err(failed(Operation::Open))?;
+        if kind == Kind::Stream && sys::REUSE_ADDRESS && addr.inet().is_some() {
+            socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
+        }
+        socket.bind(&raw).map_err(failed(Operation::Bind))?;
+        then(&socket).map(|()| socket)
+    };
+    let mut last = None;
+    for addr in addrs {
+        match bind(&addr) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = Some(error.local(addr)),
+        }
     }
-    socket.bind(&raw).map_err(failed(Operation::Bind))?;
-    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-    socket.listen(backlog).map_err(failed(Operation::Listen))?;
-    Ok(socket)
+    Err(last.map_or_else(no_address, io::Error::from))
+}
+
+/// Connects to the first of `addrs` that takes it. The error tells of all of them.
+fn first<T>(
+    addrs: impl IntoIterator<Item = Addr>,
+    connect: impl Fn(&Addr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut tried = Vec::new();
+    for addr in addrs {
+        match connect(&addr) {
+            Ok(found) => return Ok(found),
+            Err(error) => tried.push((addr, error)),
+        }
+    }
+    let Some((last, cause)) = tried.last() else { return Err(no_address()) };
+    let error = Error::new(Operation::Connect, Fault::from(cause).to_io()).peer(last.clone());
+    let error = tried.into_iter().fold(error, |all, (addr, one)| all.attempt(addr, one));
+    Err(error.into())
+}
+
+/// The addresses of a name, as the system finds them.
+pub(super) fn resolve(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = Addr>> {
+    match addr.to_socket_addrs() {
+        Ok(addrs) => Ok(addrs.map(Addr::from)),
+        Err(error) => Err(Error::new(Operation::Resolve, error).into()),
+    }
 }
 
 /// The backlog of a listener that was not told another, as nginx, Apache and Redis have it.
@@ -192,18 +266,22 @@ pub(super) fn inet(addr: &SockAddr) -> io::Result<SocketAddr> {
     addr.as_socket().ok_or_else(other_family)
 }
 
+/// A sender of datagrams that has no name comes without an address.
 pub(super) fn unix(addr: &SockAddr) -> io::Result<UnixAddr> {
+    if addr.len() == 0 {
+        return Ok(UnixAddr::unnamed());
+    }
     match sys::from_sock_addr(addr)? {
         Addr::Unix(addr) => Ok(addr),
         Addr::Inet(_) => Err(other_family()),
     }
 }
 
-fn other_family() -> io::Error {
+pub(super) fn other_family() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the socket is of another family")
 }
 
-fn no_address() -> io::Error {
+pub(super) fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the name has no addresses")
 }
 

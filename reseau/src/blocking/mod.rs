@@ -22,14 +22,18 @@
 //! - **errors that explain**: those of `connect` and `bind` hold a [`reseau::Error`](crate::Error)
 //!   with the addresses and what to do. They keep their [`kind`](std::io::Error::kind); the
 //!   system's number is [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`;
+//! - **datagrams with their circumstances** (`recv_packet`, `send_packet`) and many at once
+//!   (`recv_batch`, `send_batch`); descriptors (`send_fds`, `recv_fds`);
 //! - `finish` (half-close), `abort` (reset), `with_backlog`, `linger`;
 //! - sockets that never raise SIGPIPE, also in programs whose `main` is not Rust's.
 //!
-//! What differs: the backlog of a listener is 511 (std: 128).
+//! What differs: the backlog of a listener is 511 (std: 128); what UDP does on Windows
+//! ([`UdpSocket`]).
 mod calls;
 mod deadline;
 mod handle;
 mod tcp;
+mod udp;
 pub mod unix;
 
 pub use std::net::{
@@ -37,4 +41,5 @@ pub use std::net::{
     ToSocketAddrs,
 };
 pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
-pub use unix::{UnixListener, UnixStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

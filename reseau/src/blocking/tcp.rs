@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use std::{fmt, net};
 
 use super::calls;
-use super::handle::{self, BACKLOG, Handle, checked_timeout};
+use super::handle::{self, BACKLOG, Handle, checked_timeout, resolve};
 use crate::addr::Addr;
-use crate::error::{Error, Operation};
 use crate::opt;
 use crate::sys::option::On;
-use crate::sys::{self, OsSocket};
+use crate::sys::{self, Kind, OsSocket};
 
 /// A TCP connection, as [`std::net::TcpStream`] and more (see [the module](super)).
 ///
@@ -53,7 +52,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
-        Handle::connect(resolve(addr)?, None).map(Self)
+        Handle::connect(resolve(addr)?, Kind::Stream, None).map(Self)
     }
 
     /// Connects to one address within `timeout`.
@@ -61,7 +60,8 @@ impl TcpStream {
     /// # Errors
     /// `TimedOut` when it took longer, `InvalidInput` for a timeout of zero, else the system's.
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        Handle::connect([Addr::from(*addr)], checked_timeout(Some(timeout))?).map(Self)
+        let limit = checked_timeout(Some(timeout))?;
+        Handle::connect([Addr::from(*addr)], Kind::Stream, limit).map(Self)
     }
 
     /// Ends the connection at once: what is not yet sent is dropped, and the peer sees a reset.
@@ -133,7 +133,7 @@ impl TcpListener {
     /// on Windows it may without that.
     ///
     /// # Errors
-    /// The last address' error; the [`Error`] inside says what was wrong.
+    /// The last address' error; the [`Error`](crate::Error) inside says what was wrong.
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
         Self::with_backlog(addr, BACKLOG)
     }
@@ -145,7 +145,7 @@ impl TcpListener {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn with_backlog<A: ToSocketAddrs>(addr: A, backlog: u32) -> io::Result<Self> {
-        handle::listen(resolve(addr)?, backlog).map(Self)
+        handle::listen(resolve(addr)?, Kind::Stream, backlog).map(Self)
     }
 
     /// The connections, one after the other, without end; the iterator owns the listener.
@@ -215,22 +215,15 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-opt::has_options! {
-    [] TcpStream, socket => On::Os(socket.socket());
+opt::has_options!([] TcpStream, socket => On::Os(socket.socket()));
+opt::fits! {
     TcpStream: Inet Tcp Waiting WaitingTcp;
 }
 
 calls::std_twin!(TcpStream, net::TcpStream);
-opt::has_options! {
-    [] TcpListener, socket => On::Os(socket.socket());
+opt::has_options!([] TcpListener, socket => On::Os(socket.socket()));
+opt::fits! {
     TcpListener: Inet Tcp Listening Waiting WaitingTcp;
 }
 
 calls::std_twin!(TcpListener, net::TcpListener);
-
-fn resolve(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = Addr>> {
-    match addr.to_socket_addrs() {
-        Ok(addrs) => Ok(addrs.map(Addr::from)),
-        Err(error) => Err(Error::new(Operation::Resolve, error).into()),
-    }
-}

@@ -1,5 +1,6 @@
-//! Unix-domain sockets: [`UnixStream`] and [`UnixListener`], with the names, the calls and the
-//! meaning of `std::os::unix::net`.
+//! Unix-domain sockets: [`UnixStream`], [`UnixListener`] and [`UnixDatagram`], with the names, the
+//! calls and the meaning of `std::os::unix::net`; [`UnixSeqpacket`] beside them; descriptors that
+//! go through all of them (`send_fds`, `recv_fds`, on Unix).
 //!
 //! ```no_run
 //! use reseau::blocking::unix::{SocketAddr, UnixListener, UnixStream};
@@ -24,7 +25,15 @@ use super::handle::{self, BACKLOG, Handle, checked_timeout};
 use crate::addr::{Addr, UnixAddr};
 use crate::opt;
 use crate::sys::option::On;
-use crate::sys::{self, OsSocket};
+use crate::sys::{self, Kind, OsSocket};
+
+mod datagram;
+#[cfg(unix)]
+mod fds;
+mod seqpacket;
+
+pub use datagram::UnixDatagram;
+pub use seqpacket::{Incoming as IncomingRecords, UnixSeqpacket, UnixSeqpacketListener};
 
 /// The address of a Unix-domain socket, under std's name.
 pub type SocketAddr = UnixAddr;
@@ -71,7 +80,7 @@ impl UnixStream {
     /// # Errors
     /// The system's; the [`Error`](crate::Error) inside says what was wrong.
     pub fn connect_addr(addr: &UnixAddr) -> io::Result<Self> {
-        Handle::connect([Addr::from(addr.clone())], None).map(Self)
+        Handle::connect([Addr::from(addr.clone())], Kind::Stream, None).map(Self)
     }
 
     /// Two streams that are connected to each other and have no names.
@@ -79,7 +88,27 @@ impl UnixStream {
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.
     pub fn pair() -> io::Result<(Self, Self)> {
-        Handle::pair().map(|(one, other)| (Self(one), Self(other)))
+        Handle::pair(Kind::Stream).map(|(one, other)| (Self(one), Self(other)))
+    }
+
+    /// Who is at the other end, by the word of the system.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system does not tell (Windows).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::UnixStream;
+    /// let (one, _other) = UnixStream::pair()?;
+    /// assert_eq!(one.peer_cred()?.pid, Some(std::process::id() as i32));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        UCred::of_peer(self.socket())
     }
 }
 
@@ -110,7 +139,7 @@ impl UnixListener {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn with_backlog(addr: &UnixAddr, backlog: u32) -> io::Result<Self> {
-        handle::listen([Addr::from(addr.clone())], backlog).map(Self)
+        handle::listen([Addr::from(addr.clone())], Kind::Stream, backlog).map(Self)
     }
 }
 
@@ -125,44 +154,64 @@ impl<'a> IntoIterator for &'a UnixListener {
     }
 }
 
+/// Who is at the other end of a Unix-domain connection, as of when it connected (or listened).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UCred {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The process, where the system tells: Linux, Android, macOS, illumos.
+    pub pid: Option<i32>,
+}
+
+impl UCred {
+    fn of_peer(socket: &OsSocket) -> io::Result<Self> {
+        let sys::Credentials { uid, gid, pid } = sys::of_peer(socket)?;
+        Ok(Self { uid, gid, pid })
+    }
+}
+
 impl fmt::Debug for UnixStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut form = f.debug_struct("UnixStream");
-        let (name, number) = sys::blocking::number(self.socket());
-        form.field(name, &number);
-        if let Ok(addr) = self.local_addr() {
-            form.field("local", &addr);
-        }
-        if let Ok(peer) = self.peer_addr() {
-            form.field("peer", &peer);
-        }
-        form.finish()
+        shown(self.socket(), "UnixStream", f)
     }
 }
 
 impl fmt::Debug for UnixListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut form = f.debug_struct("UnixListener");
-        let (name, number) = sys::blocking::number(self.socket());
-        form.field(name, &number);
-        if let Ok(addr) = self.local_addr() {
-            form.field("local", &addr);
-        }
-        form.finish()
+        shown(self.socket(), "UnixListener", f)
     }
 }
 
-opt::has_options! {
-    [] UnixStream, socket => On::Os(socket.socket());
+/// As std shows it: a listener has no peer.
+fn shown(socket: &OsSocket, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut form = f.debug_struct(name);
+    let (word, number) = sys::blocking::number(socket);
+    form.field(word, &number);
+    if let Ok(addr) = socket.local_addr().and_then(|addr| handle::unix(&addr)) {
+        form.field("local", &addr);
+    }
+    if let Ok(addr) = socket.peer_addr().and_then(|addr| handle::unix(&addr)) {
+        form.field("peer", &addr);
+    }
+    form.finish()
+}
+
+opt::has_options!([] UnixStream, socket => On::Os(socket.socket()));
+opt::fits! {
     UnixStream: Unix Waiting;
 }
 
 #[cfg(unix)]
 calls::std_twin!(UnixStream, std::os::unix::net::UnixStream);
-opt::has_options! {
-    [] UnixListener, socket => On::Os(socket.socket());
+opt::has_options!([] UnixListener, socket => On::Os(socket.socket()));
+opt::fits! {
     UnixListener: Unix Waiting;
 }
 
 #[cfg(unix)]
 calls::std_twin!(UnixListener, std::os::unix::net::UnixListener);
+#[cfg(unix)]
+calls::std_twin!(UnixDatagram, std::os::unix::net::UnixDatagram);

@@ -482,8 +482,8 @@ impl<F: Family> Datagram<F> {
 sys::borrows_descriptor!(Datagram<Inet>);
 sys::borrows_descriptor!(Datagram<Unix>);
 
-opt::has_options! {
-    [F: Family] Datagram<F>, socket => socket.fd().on();
+opt::has_options!([F: Family] Datagram<F>, socket => socket.fd().on());
+opt::fits! {
     Datagram<Inet>: Inet Udp Datagram;
     Datagram<Unix>: Unix Datagram;
 }

@@ -183,8 +183,8 @@ impl<F: Family> Listener<F> {
     }
 }
 
-opt::has_options! {
-    [F: Family] Listener<F>, listener => listener.handle.fd().on();
+opt::has_options!([F: Family] Listener<F>, listener => listener.handle.fd().on());
+opt::fits! {
     Listener<Inet>: Inet Tcp Listening;
     Listener<Unix>: Unix;
 }

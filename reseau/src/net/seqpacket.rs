@@ -290,13 +290,13 @@ impl UnixSeqpacketListener {
 sys::borrows_descriptor!(UnixSeqpacket);
 sys::borrows_descriptor!(UnixSeqpacketListener);
 
-opt::has_options! {
-    [] UnixSeqpacket, socket => socket.records.fd().on();
+opt::has_options!([] UnixSeqpacket, socket => socket.records.fd().on());
+opt::fits! {
     UnixSeqpacket: Unix;
 }
 
-opt::has_options! {
-    [] UnixSeqpacketListener, listener => listener.handle.fd().on();
+opt::has_options!([] UnixSeqpacketListener, listener => listener.handle.fd().on());
+opt::fits! {
     UnixSeqpacketListener: Unix;
 }
 

@@ -306,13 +306,13 @@ impl UnixSocket {
     }
 }
 
-opt::has_options! {
-    [] TcpSocket, socket => socket.0.on();
+opt::has_options!([] TcpSocket, socket => socket.0.on());
+opt::fits! {
     TcpSocket: Inet Tcp Listening Fresh FreshTcp;
 }
 
-opt::has_options! {
-    [] UnixSocket, socket => socket.0.on();
+opt::has_options!([] UnixSocket, socket => socket.0.on());
+opt::fits! {
     UnixSocket: Unix;
 }
 

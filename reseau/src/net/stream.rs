@@ -271,8 +271,8 @@ calls::reading!([F: Family] Stream<F>);
 calls::writing!([F: Family] Stream<F>);
 calls::ends!([F: Family] Stream<F>);
 
-opt::has_options! {
-    [F: Family] Stream<F>, stream => stream.handle.fd().on();
+opt::has_options!([F: Family] Stream<F>, stream => stream.handle.fd().on());
+opt::fits! {
     Stream<Inet>: Inet Tcp;
     Stream<Unix>: Unix;
 }

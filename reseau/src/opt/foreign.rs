@@ -2,7 +2,7 @@
 use std::marker::PhantomData;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::table::has_options;
+use super::table::{fits, has_options};
 use crate::sys::option::{Borrowed, On};
 
 /// A socket of std's, borrowed for its options: what [`of`] makes.
@@ -57,24 +57,16 @@ foreign! {
     std::os::unix::net::UnixDatagram
 }
 
-has_options! {
-    ['a, T: Foreign] Of<'a, T>, this => On::Os(&this.socket);
+has_options!(['a, T: Foreign] Of<'a, T>, this => On::Os(&this.socket));
+fits! {
     Of<'_, TcpStream>: Inet Tcp Waiting WaitingTcp;
     Of<'_, TcpListener>: Inet Tcp Listening Waiting WaitingTcp;
     Of<'_, UdpSocket>: Inet Udp Datagram Waiting;
 }
 
 #[cfg(unix)]
-mod unix {
-    use super::Of;
-    use crate::opt::fits;
-    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-
-    impl fits::Unix for Of<'_, UnixStream> {}
-    impl fits::Waiting for Of<'_, UnixStream> {}
-    impl fits::Unix for Of<'_, UnixListener> {}
-    impl fits::Waiting for Of<'_, UnixListener> {}
-    impl fits::Unix for Of<'_, UnixDatagram> {}
-    impl fits::Datagram for Of<'_, UnixDatagram> {}
-    impl fits::Waiting for Of<'_, UnixDatagram> {}
+fits! {
+    Of<'_, std::os::unix::net::UnixStream>: Unix Waiting;
+    Of<'_, std::os::unix::net::UnixListener>: Unix Waiting;
+    Of<'_, std::os::unix::net::UnixDatagram>: Unix Datagram Waiting;
 }

@@ -70,7 +70,7 @@ pub use tcp_info::{TcpSnapshot, TcpState};
 pub use udp::*;
 pub use values::{AddressFamily, MtuDiscovery, Ports, Transfer};
 
-pub(crate) use table::has_options;
+pub(crate) use table::{fits, has_options};
 
 use std::io;
 

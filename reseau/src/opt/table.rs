@@ -134,13 +134,10 @@ macro_rules! options {
     };
 }
 
-/// The calls of a type that has options, at the end of its file: the type, how to reach its
-/// socket, and for each of its forms the [`fits`](super::fits) that it is in.
+/// The calls of a type that has options, at the end of its file: the type, and how to reach its
+/// socket. What fits it says [`fits!`].
 macro_rules! has_options {
-    (
-        [$($generics:tt)*] $type:ty, $this:ident => $on:expr;
-        $($form:ty: $($group:ident)*;)*
-    ) => {
+    ([$($generics:tt)*] $type:ty, $this:ident => $on:expr) => {
         impl<$($generics)*> $type {
             /// Sets an option: those of [`opt`](crate::opt) that fit this socket.
             ///
@@ -160,16 +157,26 @@ macro_rules! has_options {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> $crate::opt::Socket for $type {}
 
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> $crate::opt::sealed::Lends for $type {
             fn lend(&self) -> $crate::opt::sealed::Lent<'_> {
                 let $this = self;
                 $crate::opt::sealed::Lent($on)
             }
         }
+    };
+}
 
-        $($(impl $crate::opt::fits::$group for $form {})*)*
+/// The groups of [`fits`](super::fits) that types are in, beside [`Socket`](super::Socket).
+macro_rules! fits {
+    ($($type:ty: $($group:ident)+;)+) => {
+        $($(
+            #[diagnostic::do_not_recommend] // Who is not in it does not want to hear who is.
+            impl $crate::opt::fits::$group for $type {}
+        )+)+
     };
 }
 
@@ -182,5 +189,5 @@ pub(super) fn unset(option: &str, error: io::Error) -> io::Error {
     Error::new(Operation::SetOption, error).target(option).into()
 }
 
-pub(crate) use has_options;
 pub(super) use options;
+pub(crate) use {fits, has_options};

@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 pub(crate) use system::{
-    AT_ONCE_MAX, TIMED_OUT, TIMEOUT_MIN, at_once, is_nonblocking, number, quickack, set_quickack,
+    AT_ONCE_MAX, PEEK, TIMED_OUT, TIMEOUT_MIN, at_once, is_nonblocking, is_shut, number, quickack,
+    set_quickack,
 };
 
 /// A socket that waits: closed on exec, never raising SIGPIPE.

@@ -19,7 +19,7 @@ impl Fd {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     let found: libc::ucred = option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED)?;
     Ok(Credentials { uid: found.uid, gid: found.gid, pid: Some(found.pid) })
 }
@@ -31,7 +31,7 @@ fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     target_os = "netbsd",
     target_os = "openbsd",
 ))]
-fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     use std::os::fd::AsRawFd;
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: an open descriptor, and two places that outlive the call.
@@ -57,7 +57,7 @@ fn process(_socket: &OsSocket) -> Option<i32> {
 }
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     use std::os::fd::AsRawFd;
     let mut found = std::ptr::null_mut();
     // SAFETY: an open descriptor, and a place that outlives the call; null asks for a new record.
@@ -86,7 +86,7 @@ fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     target_os = "illumos",
     target_os = "solaris",
 )))]
-fn of_peer(_socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(_socket: &OsSocket) -> io::Result<Credentials> {
     Err(super::unsupported("the system does not tell who the peer is"))
 }
 

@@ -5,7 +5,7 @@
 //!
 //! - `recv_packet(socket, space, flags)`, `send_packet(socket, bytes, packet, peer, flags)`: one
 //!   datagram; a longer one than `space` is cut and says so, on every system;
-//! - `recv_from(socket, space, flags)`: the same without circumstances;
+//! - `recv_from(socket, space, flags)`, `recv(socket, space, flags)`: without circumstances;
 //! - `tell(socket)`: from now on the system tells all that it can about datagrams;
 //! - `recv_many(socket, batch, flags)`, `send_many(socket, batch, flags)`: `None` where the system
 //!   has no call for many;
@@ -85,18 +85,56 @@ impl Fd {
     }
 }
 
-#[allow(unused_imports)] // For the blocking door.
-pub(crate) use messages::{gro, recv_from, recv_packet, set_gro, tell};
+pub(crate) use messages::{gro, recv, recv_from, recv_packet, set_gro, tell};
 
-/// [`Fd::send_packet`] on a socket of either mode.
-pub(crate) fn send_packet(
+/// Sends one datagram to `to`, or to the peer that the socket is connected with.
+pub(crate) fn send_to(
     socket: &OsSocket,
     bytes: &[u8],
-    packet: &Packet<Addr>,
+    to: Option<&SockAddr>,
     flags: i32,
 ) -> io::Result<usize> {
-    let peer = packet.peer.as_ref().map(super::to_sock_addr).transpose()?;
+    match to {
+        None => socket.send_with_flags(bytes, flags | system::NOSIGNAL),
+        Some(to) => socket.send_to_with_flags(bytes, to, flags | system::NOSIGNAL),
+    }
+}
+
+/// [`Fd::send_packet`] on a socket of either mode.
+pub(crate) fn send_packet<A: Named>(
+    socket: &OsSocket,
+    bytes: &[u8],
+    packet: &Packet<A>,
+    flags: i32,
+) -> io::Result<usize> {
+    let peer = packet.peer.as_ref().map(Named::to_sock_addr).transpose()?;
     messages::send_packet(socket, bytes, packet, peer.as_ref(), flags | system::NOSIGNAL)
+}
+
+/// Addresses of any family, and those that can only be UDP's.
+pub(crate) trait Named {
+    fn to_sock_addr(&self) -> io::Result<SockAddr>;
+    fn to_inet(&self) -> Option<SocketAddr>;
+}
+
+impl Named for Addr {
+    fn to_sock_addr(&self) -> io::Result<SockAddr> {
+        super::to_sock_addr(self)
+    }
+
+    fn to_inet(&self) -> Option<SocketAddr> {
+        self.inet()
+    }
+}
+
+impl Named for SocketAddr {
+    fn to_sock_addr(&self) -> io::Result<SockAddr> {
+        Ok(SockAddr::from(*self))
+    }
+
+    fn to_inet(&self) -> Option<SocketAddr> {
+        Some(*self)
+    }
 }
 
 /// [`Fd::recv_batch`] on a socket of either mode: it waits for the first datagram alone.
@@ -117,14 +155,10 @@ pub(crate) fn recv_batch(socket: &OsSocket, batch: &mut Batch, flags: i32) -> io
 
 /// [`Fd::send_batch`] on a socket of either mode: one that waits sends all.
 pub(crate) fn send_batch(socket: &OsSocket, batch: &mut Batch, flags: i32) -> io::Result<usize> {
-    let flags = flags | system::NOSIGNAL;
-    if let Some(result) = messages::send_many(socket, batch, flags) {
+    if let Some(result) = messages::send_many(socket, batch, flags | system::NOSIGNAL) {
         return result;
     }
-    send_each(batch, |bytes, packet| {
-        let peer = packet.peer.map(SockAddr::from);
-        messages::send_packet(socket, bytes, packet, peer.as_ref(), flags)
-    })
+    send_each(batch, |bytes, packet| send_packet(socket, bytes, packet, flags))
 }
 
 /// Receives by single calls, of which the first is told that it is.
@@ -161,7 +195,7 @@ fn send_each(
 }
 
 /// A name of IPv4 or IPv6: batches have no others.
-pub(super) fn inet(addr: Addr) -> io::Result<SocketAddr> {
+pub(crate) fn inet(addr: Addr) -> io::Result<SocketAddr> {
     addr.inet().ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidInput, "batches are for sockets of UDP")
     })

@@ -97,7 +97,7 @@ fn recv_some(
     let slots = batch.room(start * size, wanted * size).chunks_exact_mut(size);
     for (nth, slot) in slots.enumerate() {
         parts[nth] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: size };
-        let mut message = messages::message(&raw mut parts[nth]);
+        let mut message = messages::bare(&raw mut parts[nth]);
         message.msg_name = names[nth].as_mut_ptr().cast();
         message.msg_namelen = size_of::<Name>() as libc::socklen_t;
         let space = controls[nth].space();
@@ -143,7 +143,7 @@ fn send_some(socket: &OsSocket, batch: &Batch, flags: i32) -> io::Result<usize> 
         let bytes = group.bytes;
         parts[nth] =
             libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        let mut message = messages::message(&raw mut parts[nth]);
+        let mut message = messages::bare(&raw mut parts[nth]);
         if let Some(peer) = group.packet.peer {
             let name = names[nth].write(SockAddr::from(peer));
             message.msg_name = name.as_ptr().cast_mut().cast();

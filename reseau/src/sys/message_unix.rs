@@ -2,14 +2,15 @@
 #![allow(unsafe_code)]
 
 use super::ancillary::{self, Draft, Item};
+use super::message::Named;
 use super::{OsSocket, SockAddr, from_sock_addr, unsupported};
-use super::{ancillary_kinds as kinds, blocking};
+use super::{ancillary_kinds as kinds, blocking, message};
 use crate::addr::Addr;
 use crate::packet::Packet;
 use socket2::SockAddrStorage;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -36,7 +37,7 @@ pub(crate) fn recv_packet(
 }
 
 /// `flags` hold `NOSIGNAL` already.
-pub(super) fn send_packet<A: AsInet>(
+pub(super) fn send_packet<A: Named>(
     socket: &OsSocket,
     bytes: &[u8],
     packet: &Packet<A>,
@@ -44,10 +45,7 @@ pub(super) fn send_packet<A: AsInet>(
     flags: i32,
 ) -> io::Result<usize> {
     if !packet.has_wishes() {
-        return match peer {
-            None => socket.send_with_flags(bytes, flags),
-            Some(peer) => socket.send_to_with_flags(bytes, peer, flags),
-        };
+        return message::send_to(socket, bytes, peer, flags);
     }
     let mut wishes = Wishes::new();
     wish(socket, packet, &mut wishes)?;
@@ -60,6 +58,10 @@ pub(crate) fn recv_from(
     flags: i32,
 ) -> io::Result<(usize, SockAddr)> {
     socket.recv_from_with_flags(blocking::uninit(space), flags)
+}
+
+pub(crate) fn recv(socket: &OsSocket, space: &mut [u8], flags: i32) -> io::Result<usize> {
+    socket.recv_with_flags(blocking::uninit(space), flags)
 }
 
 pub(crate) fn tell(socket: &OsSocket) {
@@ -154,7 +156,7 @@ pub(super) fn receive(
 ) -> io::Result<Came> {
     let mut part = libc::iovec { iov_base: space.as_mut_ptr().cast(), iov_len: space.len() };
     let mut name = SockAddrStorage::zeroed();
-    let mut message = message(&raw mut part);
+    let mut message = bare(&raw mut part);
     message.msg_name = (&raw mut name).cast();
     message.msg_namelen = name.size_of();
     message.msg_control = control.as_mut_ptr().cast();
@@ -180,7 +182,7 @@ pub(super) fn transmit(
     flags: i32,
 ) -> io::Result<usize> {
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let mut message = message(&raw mut part);
+    let mut message = bare(&raw mut part);
     if let Some(peer) = peer {
         message.msg_name = peer.as_ptr().cast_mut().cast();
         message.msg_namelen = peer.len();
@@ -196,7 +198,7 @@ pub(super) fn transmit(
 }
 
 /// A message of one piece, without a name and without control data.
-pub(super) fn message(part: *mut libc::iovec) -> libc::msghdr {
+pub(super) fn bare(part: *mut libc::iovec) -> libc::msghdr {
     // SAFETY: a structure of integers and pointers, for which zeros will do.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = part;
@@ -233,13 +235,13 @@ pub(super) unsafe fn told<A>(packet: &mut Packet<A>, control: &[u8]) -> Option<u
 }
 
 /// Writes a packet's wishes as control data.
-pub(super) fn wish<A: AsInet>(
+pub(super) fn wish<A: Named>(
     socket: &OsSocket,
     packet: &Packet<A>,
     draft: &mut Wishes,
 ) -> io::Result<()> {
     let way = match &packet.peer {
-        Some(peer) => peer.as_inet().map(|peer| Way::to(peer.ip())),
+        Some(peer) => peer.to_inet().map(|peer| Way::to(peer.ip())),
         None => match packet.local {
             Some(local) => Some(Way::to(local)),
             None => socket.peer_addr()?.as_socket().map(|peer| Way::to(peer.ip())),
@@ -271,23 +273,6 @@ pub(super) fn wish<A: AsInet>(
         }
     }
     Ok(())
-}
-
-/// Addresses that may be those of UDP.
-pub(super) trait AsInet {
-    fn as_inet(&self) -> Option<SocketAddr>;
-}
-
-impl AsInet for Addr {
-    fn as_inet(&self) -> Option<SocketAddr> {
-        self.inet()
-    }
-}
-
-impl AsInet for SocketAddr {
-    fn as_inet(&self) -> Option<SocketAddr> {
-        Some(*self)
-    }
 }
 
 /// How a datagram goes: `Mapped` is IPv4 through a socket of IPv6.

@@ -1,14 +1,14 @@
 //! The contract of `message.rs` on Windows: `recvfrom` and `sendto`, one datagram at a time.
 //!
 //! Of a datagram, its sender, its length and whether it was cut are told; no wish is granted.
-use super::message::without_wishes;
+use super::message::{self, without_wishes};
 use super::{OsSocket, SockAddr, from_sock_addr, unsupported};
 use crate::addr::Addr;
 use crate::packet::{Batch, Packet};
 use std::io;
 use std::os::windows::io::AsRawSocket;
 use windows_sys::Win32::Networking::WinSock::{
-    SOCKET, SOCKET_ERROR, WSAECONNRESET, WSAEMSGSIZE, recvfrom,
+    SIO_UDP_CONNRESET, SOCKET, SOCKET_ERROR, WSAECONNRESET, WSAEMSGSIZE, ioctlsocket, recvfrom,
 };
 
 pub(crate) fn recv_packet(
@@ -30,10 +30,7 @@ pub(super) fn send_packet<A>(
     flags: i32,
 ) -> io::Result<usize> {
     without_wishes(packet)?;
-    match peer {
-        None => socket.send_with_flags(bytes, flags),
-        Some(peer) => socket.send_to_with_flags(bytes, peer, flags),
-    }
+    message::send_to(socket, bytes, peer, flags)
 }
 
 pub(crate) fn recv_from(
@@ -42,6 +39,10 @@ pub(crate) fn recv_from(
     flags: i32,
 ) -> io::Result<(usize, SockAddr)> {
     receive(socket, space, flags).map(|(len, _, name)| (len, name))
+}
+
+pub(crate) fn recv(socket: &OsSocket, space: &mut [u8], flags: i32) -> io::Result<usize> {
+    receive(socket, space, flags).map(|(len, _, _)| len)
 }
 
 /// There is nothing to ask for.
@@ -63,11 +64,18 @@ pub(crate) fn gro(_socket: &OsSocket) -> bool {
     false
 }
 
+/// Switches off the news that an earlier datagram found nobody (10054), which would make receiving
+/// fail on account of others. Where that cannot be, receiving passes over it.
+pub(super) fn hush_resets(socket: &OsSocket) {
+    let fd = socket.as_raw_socket() as SOCKET;
+    let mut off = 0;
+    // SAFETY: an open socket, and a number that outlives the call.
+    let _ = unsafe { ioctlsocket(fd, SIO_UDP_CONNRESET.cast_signed(), &raw mut off) };
+}
+
 /// One `recvfrom`: how much came, whether it was more, and from whom.
 ///
-/// Windows calls it an error when a datagram does not fit, though it gives what does. And where
-/// `SIO_UDP_CONNRESET` cannot be switched off, it reports that an earlier datagram found nobody:
-/// that says nothing of those to come, so it is passed over.
+/// Windows calls it an error when a datagram does not fit, though it gives what does.
 fn receive(socket: &OsSocket, space: &mut [u8], flags: i32) -> io::Result<(usize, bool, SockAddr)> {
     let fd = socket.as_raw_socket() as SOCKET;
     let room = i32::try_from(space.len()).unwrap_or(i32::MAX);

@@ -43,7 +43,6 @@ mod ancillary_kinds;
 pub(crate) mod blocking;
 #[cfg(all(feature = "async", any(target_os = "linux", target_os = "android")))]
 pub(crate) mod counter;
-#[cfg(feature = "async")]
 mod credentials;
 mod descriptor;
 #[allow(dead_code)]
@@ -56,6 +55,7 @@ mod messages;
 #[cfg(windows)]
 #[path = "message_windows.rs"]
 mod messages;
+pub(crate) mod multicast;
 pub(crate) mod option;
 #[cfg(feature = "async")]
 pub(crate) mod poller;
@@ -71,8 +71,7 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
-#[cfg(feature = "async")]
-pub(crate) use credentials::Credentials;
+pub(crate) use credentials::{Credentials, of_peer};
 pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 

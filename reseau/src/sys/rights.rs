@@ -5,26 +5,14 @@ use super::ancillary::{self, Draft};
 use super::messages::{self, CLOEXEC};
 use super::{Fd, OsSocket, system, uninterrupted};
 use crate::addr::Addr;
+use crate::packet::Passed;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-/// What came with a message.
-#[derive(Debug)]
-pub(crate) struct Passed {
-    /// How many bytes it has.
-    pub(crate) len: usize,
-    /// The sender, if he has a name.
-    pub(crate) peer: Option<Addr>,
-    /// Ours now: closed on exec, and when they are dropped.
-    pub(crate) fds: Vec<OwnedFd>,
-    /// Bytes or descriptors did not fit: they are lost (the descriptors closed).
-    pub(crate) truncated: bool,
-}
-
 impl Fd {
     /// Receives one message (or what is there of a stream) with at most `fds_max` descriptors.
-    pub(crate) fn recv_fds(&self, space: &mut [u8], fds_max: usize) -> io::Result<Passed> {
+    pub(crate) fn recv_fds(&self, space: &mut [u8], fds_max: usize) -> io::Result<Passed<Addr>> {
         let socket = self.os()?;
         uninterrupted(|| recv_fds(socket, space, fds_max, 0))
     }
@@ -47,7 +35,7 @@ pub(crate) fn recv_fds(
     space: &mut [u8],
     fds_max: usize,
     flags: i32,
-) -> io::Result<Passed> {
+) -> io::Result<Passed<Addr>> {
     // There is always room for as many as can be sent: systems differ in what becomes of those for
     // which there is none, and some leave them open without saying so.
     let mut control = [MaybeUninit::<u64>::uninit(); CONTROL_WORDS];
@@ -69,7 +57,9 @@ pub(crate) fn recv_fds(
         fds.iter().try_for_each(close_on_exec)?;
     }
     let cut = came.flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
-    Ok(Passed { len: came.len, peer: came.peer(), fds, truncated: more || cut })
+    let mut passed = Passed::new(came.len, came.peer(), fds);
+    passed.truncated = more || cut;
+    Ok(passed)
 }
 
 /// [`Fd::send_fds`] on a socket of either mode.

@@ -114,10 +114,14 @@ pub(crate) fn waiting(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     if domain == Domain::UNIX && kind != Kind::Stream {
         return Err(unsupported("Windows has Unix sockets for streams only"));
     }
-    OsSocket::new(domain, kind.of_system(), None).map_err(|error| {
+    let socket = OsSocket::new(domain, kind.of_system(), None).map_err(|error| {
         let unknown = error.raw_os_error() == Some(WSAEAFNOSUPPORT) && domain == Domain::UNIX;
         if unknown { unsupported("this Windows has no Unix sockets") } else { error }
-    })
+    })?;
+    if kind == Kind::Dgram {
+        super::messages::hush_resets(&socket);
+    }
+    Ok(socket)
 }
 
 pub(crate) fn waiting_pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {

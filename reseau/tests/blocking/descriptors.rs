@@ -108,36 +108,24 @@ fn debug_tells_what_std_tells() {
 #[cfg(target_os = "linux")]
 #[test]
 fn no_descriptor_is_left_open() {
-    use std::process::Command;
-    const CHILD: &str = "RESEAU_COUNT_DESCRIPTORS";
-    if std::env::var_os(CHILD).is_none() {
-        let output = watched(|| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "descriptors::no_descriptor_is_left_open", "--nocapture"])
-                .env(CHILD, "1")
-                .output()
-                .unwrap()
-        });
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
-        return;
-    }
-    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let held = Closed::new();
-    let closed = held.addr();
-    let before = count();
-    for _ in 0..50 {
-        let (client, server) = tcp_pair().unwrap();
-        drop((client.try_clone().unwrap(), client, server));
-        drop(tcp_pair().unwrap().0.abort());
-        TcpStream::connect(closed).unwrap_err();
-        TcpStream::connect_timeout(&closed, std::time::Duration::from_secs(5)).unwrap_err();
-        TcpListener::bind("192.0.2.1:0").unwrap_err();
-        let taken = listen();
-        TcpListener::bind(taken.local_addr().unwrap()).unwrap_err();
-        UnixListener::bind("/nowhere/at/all").unwrap_err();
-        UnixStream::connect("/nowhere/at/all").unwrap_err();
-        drop(UnixStream::pair().unwrap());
-    }
-    assert_eq!(count(), before);
+    crate::alone("descriptors::no_descriptor_is_left_open", || {
+        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let held = Closed::new();
+        let closed = held.addr();
+        let before = count();
+        for _ in 0..50 {
+            let (client, server) = tcp_pair().unwrap();
+            drop((client.try_clone().unwrap(), client, server));
+            drop(tcp_pair().unwrap().0.abort());
+            TcpStream::connect(closed).unwrap_err();
+            TcpStream::connect_timeout(&closed, std::time::Duration::from_secs(5)).unwrap_err();
+            TcpListener::bind("192.0.2.1:0").unwrap_err();
+            let taken = listen();
+            TcpListener::bind(taken.local_addr().unwrap()).unwrap_err();
+            UnixListener::bind("/nowhere/at/all").unwrap_err();
+            UnixStream::connect("/nowhere/at/all").unwrap_err();
+            drop(UnixStream::pair().unwrap());
+        }
+        assert_eq!(count(), before);
+    });
 }

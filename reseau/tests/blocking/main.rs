@@ -1,11 +1,17 @@
 //! The blocking door: what std's sockets do, and what they do not.
 #![allow(clippy::disallowed_methods)] // Tests may look at the clock.
 
+mod batch;
 mod deadlines;
 mod descriptors;
+#[cfg(unix)]
+mod fds;
 mod streams;
 mod tcp;
+mod udp;
 mod unix;
+#[cfg(unix)]
+mod unix_datagram;
 
 use reseau::blocking::{SocketAddr, TcpListener, TcpStream};
 use std::io;
@@ -26,6 +32,27 @@ fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
         panic!("{} hangs", thread::current().name().unwrap_or("a test"));
     }
     running.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
+}
+
+/// Runs `test`, of that name, in a process of its own, which may have 256 descriptors: because it
+/// counts them, or uses them up.
+#[cfg(target_os = "linux")]
+fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
+    use std::process::Command;
+    const CHILD: &str = "RESEAU_ALONE";
+    if std::env::var_os(CHILD).is_some() {
+        return test();
+    }
+    // An emulator runs this program, but not what it starts: its name is to be put in front.
+    let emulator = std::env::var("RESEAU_TEST_RUNNER").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let words = emulator.split_whitespace().map(std::path::Path::new).chain([&*program]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]).args(words);
+    command.args(["--exact", name, "--nocapture"]).env(CHILD, "1");
+    let output = watched(move || command.output().unwrap());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 /// A listener on a free port of the loopback.

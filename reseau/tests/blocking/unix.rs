@@ -10,17 +10,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 /// A path of its own for each test, whose file goes with it.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("reseau-{}-{number}.sock", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -33,7 +33,7 @@ impl Drop for Place {
 
 /// What std's socket prints, with the number of the descriptor and not what it is made of.
 #[cfg(unix)]
-fn plain(theirs: &impl std::fmt::Debug) -> String {
+pub(crate) fn plain(theirs: &impl std::fmt::Debug) -> String {
     format!("{theirs:?}").replace("FileDesc(OwnedFd { fd: ", "").replace(" })", "")
 }
 

@@ -129,10 +129,7 @@ fn a_wish_for_another_family_is_refused() {
 }
 
 fn single(socket: &OsSocket) -> impl FnMut(&[u8], &Packet) -> io::Result<usize> + '_ {
-    |bytes, packet| {
-        let peer = packet.peer.map(SockAddr::from);
-        messages::send_packet(socket, bytes, packet, peer.as_ref(), system::NOSIGNAL)
-    }
+    |bytes, packet| send_packet(socket, bytes, packet, 0)
 }
 
 fn one(socket: &OsSocket) -> impl FnMut(&mut [u8], bool) -> io::Result<Packet<Addr>> + '_ {

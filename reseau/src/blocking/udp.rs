@@ -1,0 +1,413 @@
+//! UDP: [`UdpSocket`].
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+use std::{fmt, net};
+
+use super::calls;
+use super::handle::{self, Handle, checked_timeout, no_address, resolve};
+use crate::addr::InterfaceRef;
+use crate::opt;
+use crate::packet::{Batch, Packet};
+use crate::sys::blocking::PEEK;
+use crate::sys::option::On;
+use crate::sys::{self, OsSocket, Side, message, multicast};
+
+/// A UDP socket, as [`std::net::UdpSocket`] and more (see [the module](super)).
+///
+/// All calls go through a shared reference, from any thread. On Windows, datagrams that are longer
+/// than the buffer are cut, as everywhere else; and what became of datagrams that were sent
+/// (`ConnectionReset`) does not make receiving fail.
+///
+/// ```
+/// use reseau::blocking::UdpSocket;
+///
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let client = UdpSocket::bind("127.0.0.1:0")?;
+/// client.send_to(b"hello", server.local_addr()?)?;
+/// let mut buf = [0; 1500];
+/// let (len, peer) = server.recv_from(&mut buf)?;
+/// assert_eq!((&buf[..len], peer), (&b"hello"[..], client.local_addr()?));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UdpSocket(Handle);
+
+impl UdpSocket {
+    /// Takes the first address of `addr` that can be had. Port 0: one that the system chooses.
+    ///
+    /// # Errors
+    /// The last address' error; the [`Error`](crate::Error) inside says what was wrong.
+    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
+        handle::bind(resolve(addr)?).map(Self)
+    }
+
+    /// Sends to, and receives from, the first address of `addr` that can be had, and no other.
+    ///
+    /// # Errors
+    /// The last address' error, with all of them as
+    /// [`Error::attempts`](crate::Error::attempts).
+    pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
+        self.0.reconnect(resolve(addr)?)
+    }
+
+    /// Receives the next datagram, and says whose it is. What does not fit is lost.
+    ///
+    /// # Errors
+    /// The system's; of a connected socket also what became of what was sent before
+    /// (`ConnectionRefused`).
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let recv = |socket: &_, flags| message::recv_from(socket, buf, flags);
+        let (len, addr) = self.0.on(Side::Recv, recv)?;
+        Ok((len, handle::inet(&addr)?))
+    }
+
+    /// As [`recv_from`](Self::recv_from), without taking the datagram.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let peek = |socket: &_, flags| message::recv_from(socket, buf, flags | PEEK);
+        let (len, addr) = self.0.on(Side::Recv, peek)?;
+        Ok((len, handle::inet(&addr)?))
+    }
+
+    /// As [`recv_from`](Self::recv_from), for whom the sender does not matter.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.on(Side::Recv, |socket, flags| message::recv(socket, buf, flags))
+    }
+
+    /// As [`recv`](Self::recv), without taking the datagram.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.on(Side::Recv, |socket, flags| message::recv(socket, buf, flags | PEEK))
+    }
+
+    /// Sends a datagram to the first address of `addr`, whole or not at all, and says its length.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there is no address; else the system's: it is too long, nobody can be
+    /// reached.
+    pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
+        let to = sys::to_sock_addr(&resolve(addr)?.next().ok_or_else(no_address)?)?;
+        self.0.on(Side::Send, |socket, flags| message::send_to(socket, buf, Some(&to), flags))
+    }
+
+    /// Sends a datagram to the address that the socket is connected with, whole or not at all, and
+    /// says its length.
+    ///
+    /// # Errors
+    /// As [`send_to`](Self::send_to), and what became of what was sent before
+    /// (`ConnectionRefused`).
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.on(Side::Send, |socket, flags| message::send_to(socket, buf, None, flags))
+    }
+}
+
+/// Datagrams with their circumstances.
+impl UdpSocket {
+    /// Receives the next datagram with all that the system tells about it: to which of our
+    /// addresses it came and by which interface, its ECN, how many hops it had left, when it came,
+    /// and whether it was cut.
+    ///
+    /// The system is asked to tell by the first call. Of a datagram that was there before, some of
+    /// it may be missing: [`tell`](Self::tell) asks sooner. What a system does not tell is `None`.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let server = UdpSocket::bind("127.0.0.1:0")?;
+    /// server.tell();
+    /// let client = UdpSocket::bind("127.0.0.1:0")?;
+    /// client.send_to(b"longer than three", server.local_addr()?)?;
+    /// let mut buf = [0; 3];
+    /// let packet = server.recv_packet(&mut buf)?;
+    /// assert_eq!((packet.len, packet.truncated), (3, true));
+    /// assert_eq!(packet.peer, Some(client.local_addr()?));
+    /// // The answer leaves from the address that was asked, whichever that is.
+    /// server.send_packet(b"yes", &packet.reply())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn recv_packet(&self, buf: &mut [u8]) -> io::Result<Packet> {
+        self.0.tell();
+        let packet =
+            self.0.on(Side::Recv, |socket, flags| message::recv_packet(socket, buf, flags))?;
+        packet.map(message::inet)
+    }
+
+    /// Sends a datagram to the peer, from the address, through the interface, with the ECN and the
+    /// time to live that `packet` says; what it does not say is as for any datagram.
+    ///
+    /// The traffic class that is sent along with an ECN is otherwise zero.
+    ///
+    /// # Errors
+    /// `Unsupported` for what this system cannot grant, `InvalidInput` if the address to send from
+    /// is of another family; else as [`send_to`](Self::send_to).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{Ecn, Packet, blocking::UdpSocket};
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// other.tell();
+    /// let mut packet = Packet::to(other.local_addr()?);
+    /// (packet.ecn, packet.ttl) = (Some(Ecn::Ect1), Some(3));
+    /// one.send_packet(b"near", &packet)?;
+    /// let packet = other.recv_packet(&mut [0; 9])?;
+    /// assert_eq!((packet.ecn, packet.ttl), (Some(Ecn::Ect1), Some(3)));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    pub fn send_packet(&self, buf: &[u8], packet: &Packet) -> io::Result<usize> {
+        self.0.on(Side::Send, |socket, flags| message::send_packet(socket, buf, packet, flags))
+    }
+
+    /// Asks the system to tell about the datagrams that come from now on, as the first
+    /// [`recv_packet`](Self::recv_packet) does.
+    pub fn tell(&self) {
+        self.0.tell();
+    }
+
+    /// Waits for a datagram, and takes what else is there, as far as there is room. Says how many
+    /// it took, each with what the system was asked to tell ([`tell`](Self::tell)).
+    ///
+    /// On Linux it is one system call for up to 32 datagrams, and for more where the kernel joins
+    /// them ([`set_gro`](Self::set_gro)); elsewhere one each, with the same results.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from); the batch is empty then.
+    ///
+    /// ```
+    /// use reseau::{Batch, Packet, blocking::UdpSocket};
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// let mut batch = Batch::new(64, 1200);
+    /// for text in ["a", "few", "datagrams"] {
+    ///     batch.push(&Packet::to(other.local_addr()?), text.as_bytes())?;
+    /// }
+    /// one.send_batch(&mut batch)?;
+    /// let mut lens = Vec::new();
+    /// while lens.len() < 3 {
+    ///     other.recv_batch(&mut batch)?;
+    ///     lens.extend(batch.iter().map(|(packet, _)| packet.len));
+    /// }
+    /// assert_eq!(lens, [1, 3, 9]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn recv_batch(&self, batch: &mut Batch) -> io::Result<usize> {
+        self.0.on(Side::Recv, |socket, flags| message::recv_batch(socket, batch, flags))
+    }
+
+    /// Sends the batch from its front, each datagram as [`send_packet`](Self::send_packet) would;
+    /// what was sent is gone from it. Says how many these were.
+    ///
+    /// On Linux, one system call sends up to 32 messages, each of which may be cut into up to 64
+    /// datagrams by the kernel or the device (GSO); elsewhere one each, with the same results.
+    ///
+    /// # Errors
+    /// As [`send_packet`](Self::send_packet), for the first datagram of the batch, which
+    /// [`Batch::skip`] drops. After some were sent there is no error: the next call has it.
+    pub fn send_batch(&self, batch: &mut Batch) -> io::Result<usize> {
+        let mut count = 0;
+        while !batch.is_empty() {
+            let send = |socket: &_, flags| message::send_batch(socket, batch, flags);
+            match self.0.on(Side::Send, send) {
+                Ok(more) => count += more,
+                Err(error) if count == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(count)
+    }
+
+    /// Lets the kernel join datagrams that come from one sender, for
+    /// [`recv_batch`](Self::recv_batch) to take apart again: fewer calls for many small ones.
+    ///
+    /// From then on **only `recv_batch`** may receive, through any handle: other calls take joined
+    /// datagrams for one.
+    ///
+    /// # Errors
+    /// `Unsupported` on other systems than Linux (5.0 and later) and Android.
+    pub fn set_gro(&self, on: bool) -> io::Result<()> {
+        message::set_gro(self.socket(), on)
+    }
+
+    /// What [`set_gro`](Self::set_gro) set, through whichever handle.
+    #[must_use]
+    pub fn gro(&self) -> bool {
+        message::gro(self.socket())
+    }
+}
+
+/// Groups of multicast.
+impl UdpSocket {
+    /// Joins a group of IPv4, on the interface that has the address `interface` (or any).
+    ///
+    /// # Errors
+    /// The system's: there is no such interface (`NotFound` or the like), it is no group
+    /// (`InvalidInput`).
+    pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.socket().join_multicast_v4(multiaddr, interface)
+    }
+
+    /// Joins a group of IPv6, on the interface of that number (0: any).
+    ///
+    /// # Errors
+    /// As [`join_multicast_v4`](Self::join_multicast_v4).
+    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.socket().join_multicast_v6(multiaddr, interface)
+    }
+
+    /// Leaves a group of IPv4.
+    ///
+    /// # Errors
+    /// The system's: it was not joined.
+    pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.socket().leave_multicast_v4(multiaddr, interface)
+    }
+
+    /// Leaves a group of IPv6.
+    ///
+    /// # Errors
+    /// The system's: it was not joined.
+    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.socket().leave_multicast_v6(multiaddr, interface)
+    }
+
+    /// Joins a group on an interface, which is told by its number, its name or its address.
+    ///
+    /// # Errors
+    /// `NotFound` if no interface has that name, `Unsupported` for a way of telling that this
+    /// system does not have; else the system's.
+    ///
+    /// ```no_run
+    /// use reseau::blocking::UdpSocket;
+    /// let socket = UdpSocket::bind("[::]:5353")?;
+    /// socket.join_multicast("ff02::fb".parse().unwrap(), "eth0")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn join_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
+        multicast::set_member(self.socket(), group, &on.into(), true)
+    }
+
+    /// Leaves a group on an interface.
+    ///
+    /// # Errors
+    /// As [`join_multicast`](Self::join_multicast); the system's if it was not joined.
+    pub fn leave_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
+        multicast::set_member(self.socket(), group, &on.into(), false)
+    }
+
+    /// Joins a group for what `source` sends to it: source-specific multicast (RFC 4607). More
+    /// sources may be added by more calls.
+    ///
+    /// # Errors
+    /// As [`join_multicast`](Self::join_multicast); `InvalidInput` if group and source are of two
+    /// families.
+    ///
+    /// ```no_run
+    /// use reseau::blocking::UdpSocket;
+    /// let socket = UdpSocket::bind("0.0.0.0:5000")?;
+    /// let (group, source) = ("232.1.2.3".parse().unwrap(), "192.0.2.7".parse().unwrap());
+    /// socket.join_ssm(group, source, "eth0")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn join_ssm(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        on: impl Into<InterfaceRef>,
+    ) -> io::Result<()> {
+        multicast::set_member_for(self.socket(), group, source, &on.into(), true)
+    }
+
+    /// Leaves a group as for `source`.
+    ///
+    /// # Errors
+    /// As [`join_ssm`](Self::join_ssm); the system's if it was not joined so.
+    pub fn leave_ssm(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        on: impl Into<InterfaceRef>,
+    ) -> io::Result<()> {
+        multicast::set_member_for(self.socket(), group, source, &on.into(), false)
+    }
+}
+
+/// Options that are read and set alike.
+macro_rules! options {
+    ($($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
+        impl UdpSocket {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// The system's.
+            pub fn $set(&self, value: $value) -> io::Result<()> {
+                self.socket().$write(value)
+            }
+
+            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
+            ///
+            /// # Errors
+            /// The system's.
+            pub fn $get(&self) -> io::Result<$value> {
+                self.socket().$read()
+            }
+        )*}
+    };
+}
+
+options! {
+    /// Lets datagrams go to broadcast addresses.
+    broadcast, set_broadcast: bool => broadcast, set_broadcast;
+    /// Whether what goes to a group of IPv4 comes to this machine's members too.
+    multicast_loop_v4, set_multicast_loop_v4: bool => multicast_loop_v4, set_multicast_loop_v4;
+    /// How many hops a datagram to a group of IPv4 may take.
+    multicast_ttl_v4, set_multicast_ttl_v4: u32 => multicast_ttl_v4, set_multicast_ttl_v4;
+    /// Whether what goes to a group of IPv6 comes to this machine's members too.
+    multicast_loop_v6, set_multicast_loop_v6: bool => multicast_loop_v6, set_multicast_loop_v6;
+}
+
+calls::handle!(
+    UdpSocket, SocketAddr, handle::inet,
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_deadlines(Some(Instant::now() + Duration::from_millis(5)), None);
+    /// // Nobody sends.
+    /// assert_eq!(socket.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+);
+calls::hops!(UdpSocket);
+calls::std_twin!(UdpSocket, net::UdpSocket);
+
+opt::has_options!([] UdpSocket, socket => On::Os(socket.socket()));
+opt::fits! {
+    UdpSocket: Inet Udp Datagram Waiting;
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("UdpSocket");
+        if let Ok(addr) = self.local_addr() {
+            form.field("addr", &addr);
+        }
+        let (name, number) = sys::blocking::number(self.socket());
+        form.field(name, &number).finish()
+    }
+}
