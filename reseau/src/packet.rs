@@ -10,9 +10,7 @@ mod batch;
 mod passed;
 
 pub use batch::{Batch, Full, Iter};
-#[allow(unused_imports)] // Systems that send one by one need less.
-pub(crate) use batch::{Group, SLOT_MAX};
-#[allow(unused_imports)] // Nothing on systems that pass no descriptors.
+#[allow(unused_imports, unreachable_pub)] // Nothing on systems that pass no descriptors.
 pub use passed::*;
 
 /// One datagram's circumstances: as it was received, or as it is to be sent.

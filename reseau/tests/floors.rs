@@ -63,6 +63,7 @@ const PLATFORM_FILES: &[(&str, &str)] = &[
     ("reseau/src/opt/foreign.rs", "std's Unix sockets, whose options can be had"),
     ("reseau/src/packet/passed.rs", "descriptors, which only Unix passes"),
     ("reseau/src/rt/found.rs", "tests of what only Unix lets one stage"),
+    ("reseau/src/net/mod.rs", "descriptors go through the Unix sockets of Unix alone"),
     ("reseau/src/net/unix.rs", "std's Unix sockets, to convert from and to"),
     ("reseau/src/net/unix_datagram.rs", "std's Unix sockets, to convert from and to"),
 ];

@@ -53,6 +53,7 @@ impl sealed::Named for Inet {
     const LOCAL: &'static str = "addr";
     const DESCRIPTOR_FIRST: bool = false;
     const ENDS: bool = false;
+    const PASSES: bool = false;
 }
 
 impl sealed::Named for Unix {
@@ -61,6 +62,7 @@ impl sealed::Named for Unix {
     const LOCAL: &'static str = "local";
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = true;
+    const PASSES: bool = true;
 }
 
 #[allow(unnameable_types)] // That is what seals it.
@@ -76,6 +78,8 @@ pub(crate) mod sealed {
         const DESCRIPTOR_FIRST: bool;
         /// Whether receiving datagrams can be ended.
         const ENDS: bool;
+        /// Whether bytes may bring descriptors along.
+        const PASSES: bool;
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) use super::words::{End, Item, Next, Shape, State, start_cancel};
 use super::{Destination, Event, Op, Side};
 use crate::error::{Class, Fault, Operation};
 use crate::pool::{Buffer, Chunk};
+use crate::sys::Descriptor;
 use std::collections::VecDeque;
 use std::io;
 
@@ -127,13 +128,16 @@ impl RecvLane {
     pub(crate) fn consume(&mut self, mut count: usize, spent: &mut Vec<Item>) {
         self.need = 1;
         while count > 0 {
-            let Some(Item::Data(chunk)) = self.queue.front_mut() else { return };
+            let Some(chunk) = self.queue.front_mut().and_then(Item::bytes_mut) else { return };
             let step = count.min(chunk.len());
             chunk.advance(step);
             self.queued -= step;
             count -= step;
-            if chunk.is_empty() {
-                spent.extend(self.queue.pop_front());
+            if chunk.is_empty()
+                && let Some(item) = self.queue.pop_front()
+            {
+                self.queued -= item.size();
+                spent.push(item);
             }
         }
     }
@@ -171,10 +175,24 @@ impl RecvLane {
 
     /// The queued chunks, first to last.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
-        self.queue.iter().filter_map(|item| match item {
-            Item::Data(chunk) => Some(chunk),
-            Item::Conn(..) => None,
-        })
+        self.queue.iter().filter_map(Item::bytes)
+    }
+
+    /// Takes the descriptors that came with the first of what is queued, whose bytes stay.
+    #[cfg_attr(windows, allow(dead_code))]
+    pub(crate) fn take_fds(&mut self) -> Vec<Descriptor> {
+        let before = self.queue.front_mut().map_or(0, |item| item.size());
+        let fds = match self.queue.front_mut() {
+            Some(Item::Passed(passed)) => std::mem::take(&mut passed.fds),
+            _ => Vec::new(),
+        };
+        self.queued -= before - self.queue.front_mut().map_or(0, |item| item.size());
+        fds
+    }
+
+    /// Whether descriptors are queued.
+    pub(crate) fn has_fds(&self) -> bool {
+        self.queue.iter().any(|item| matches!(item, Item::Passed(_)))
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -216,7 +234,7 @@ impl RecvLane {
         } else if shape.accepts {
             Op::Accept
         } else {
-            Op::Recv { multi: !self.demoted }
+            Op::Recv { multi: !self.demoted, fds: shape.passes }
         }
     }
 
@@ -234,10 +252,14 @@ impl RecvLane {
         match event {
             Event::Data(chunk) => {
                 let full = chunk.len() >= shape.block;
-                self.hopeful = true;
-                self.push(Item::Data(chunk));
-                if last && self.demoted {
-                    return self.follow_single_shot(full);
+                if let Some(next) = self.received(Item::Data(chunk), full, last) {
+                    return next;
+                }
+            }
+            // The kernel stops behind descriptors, whatever it has.
+            Event::Passed(passed) => {
+                if let Some(next) = self.received(Item::Passed(passed), true, last) {
+                    return next;
                 }
             }
             Event::Conn(fd, peer) => {
@@ -267,6 +289,12 @@ impl RecvLane {
             return Next::Rearm;
         }
         Next::Nothing
+    }
+
+    fn received(&mut self, item: Item, full: bool, last: bool) -> Option<Next> {
+        self.hopeful = true;
+        self.push(item);
+        (last && self.demoted).then(|| self.follow_single_shot(full))
     }
 
     /// While a flood lasts, single shots read ahead as far as the window goes and no further.

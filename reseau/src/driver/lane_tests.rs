@@ -13,8 +13,8 @@ use std::task::Waker;
 
 // No test here waits for anything: a watchdog would have nothing to watch.
 
-const STREAM: Shape = Shape { accepts: false, polls: false, block: 64 };
-const LISTENER: Shape = Shape { accepts: true, polls: false, block: 64 };
+const STREAM: Shape = Shape { accepts: false, polls: false, passes: false, block: 64 };
+const LISTENER: Shape = Shape { accepts: true, polls: false, passes: false, block: 64 };
 
 fn data(count: usize) -> Event {
     Event::Data(Chunk::from(vec![b'x'; count]))
@@ -61,7 +61,7 @@ fn a_lane_is_armed_once_and_for_somebody() {
     let mut lane = RecvLane::new(100);
     assert!(lane.arm(STREAM).is_none(), "nobody asks");
     lane.want();
-    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: true })));
+    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: true, .. })));
     assert_eq!(lane.state, State::Armed);
     lane.want();
     assert!(lane.arm(STREAM).is_none(), "one operation at a time");
@@ -120,7 +120,7 @@ fn a_flood_is_cancelled_and_then_read_in_single_shots() {
     assert_eq!(sized(lane.pop()) + sized(lane.pop()), 128);
     assert!(lane.arm(STREAM).is_none(), "more than half of the window is queued");
     lane.pop();
-    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: false })), "ahead of the user");
+    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: false, .. })), "ahead of the user");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_single_shot_that_drains_the_kernel_ends_the_flood() {
     assert_eq!(lane.state, State::Idle, "nobody asks for more");
     lane.pop();
     wait(&mut lane.waiters);
-    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: true })));
+    assert!(matches!(lane.arm(STREAM), Some(Op::Recv { multi: true, .. })));
 }
 
 #[test]

@@ -40,7 +40,9 @@ pub(crate) use home::{Home, Post, Run, Seat, Unpark, here};
 pub(crate) use lane::{End, Item, RecvLane, State};
 #[cfg(fuzzing)]
 pub(crate) use lane_model::run as fuzz_lane;
-pub(crate) use socket::{Socket, chunk, connection, wake};
+#[allow(unused_imports)] // For the rehearsal of a ring, and tests.
+pub(crate) use socket::chunk;
+pub(crate) use socket::{Socket, connection, wake};
 pub(crate) use table::Driver;
 pub(crate) use waiters::Who;
 pub(crate) use words::gone;
@@ -49,7 +51,7 @@ use crate::addr::Addr;
 use crate::error::Fault;
 use crate::pool::{Chunk, Supply};
 use crate::sys::sim::World;
-use crate::sys::{Fd, SockAddr};
+use crate::sys::{Descriptor, Fd, SockAddr};
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
@@ -59,9 +61,11 @@ use std::time::Instant;
 pub(crate) enum Op {
     /// Accept connections until cancelled.
     Accept,
-    /// Receive into pool blocks: until cancelled, ended or starved, or only once.
+    /// Receive into pool blocks: until cancelled, ended or starved, or only once. `fds`: and the
+    /// descriptors that come along.
     Recv {
         multi: bool,
+        fds: bool,
     },
     Connect(Box<Destination>),
     /// Send these bytes, or the first of them.
@@ -75,6 +79,7 @@ pub(crate) enum Op {
 pub(crate) enum Event {
     Conn(Fd, Option<Box<Addr>>),
     Data(Chunk),
+    Passed(Box<Passed>),
     Eof,
     Connected,
     Sent(usize),
@@ -83,6 +88,12 @@ pub(crate) enum Event {
     Starved,
     Cancelled,
     Failed(Fault),
+}
+
+/// Bytes, and the descriptors that came with the first of them.
+pub(crate) struct Passed {
+    pub(crate) chunk: Chunk,
+    pub(crate) fds: Vec<Descriptor>,
 }
 
 /// One answer. The operation comes back with its last one, to be dropped where user code may run.
@@ -103,6 +114,28 @@ pub(crate) struct Id {
 pub(crate) enum Side {
     Recv = 0,
     Send = 1,
+}
+
+impl Event {
+    /// What one `recv` has brought.
+    fn received(chunk: Chunk, fds: Vec<Descriptor>) -> Self {
+        if chunk.is_empty() {
+            Self::Eof
+        } else if fds.is_empty() {
+            Self::Data(chunk)
+        } else {
+            Self::Passed(Box::new(Passed { chunk, fds }))
+        }
+    }
+
+    /// Whether an operation of that kind goes on after it.
+    fn goes_on(&self, op: &Op) -> bool {
+        match self {
+            Self::Data(_) | Self::Passed(_) => matches!(op, Op::Recv { multi: true, .. }),
+            Self::Conn(..) => true,
+            _ => false,
+        }
+    }
 }
 
 impl From<Side> for crate::sys::Side {
@@ -223,11 +256,13 @@ impl Destination {
 fn attempt(fd: &Fd, op: &Op, started: &mut bool, supply: &mut Supply) -> Option<Event> {
     let result = match op {
         Op::Accept => fd.accept().map(|new| Event::Conn(new.fd, new.peer.map(Box::new))),
-        Op::Recv { .. } => {
-            let Some(received) = supply.receive(|space| fd.recv(space)) else {
-                return Some(Event::Starved);
+        Op::Recv { fds, .. } => {
+            let mut came = Vec::new();
+            let call = |space: &mut [_]| {
+                if *fds { fd.recv_passing(space, &mut came) } else { fd.recv(space) }
             };
-            received.map(|chunk| if chunk.is_empty() { Event::Eof } else { Event::Data(chunk) })
+            let Some(received) = supply.receive(call) else { return Some(Event::Starved) };
+            received.map(|chunk| Event::received(chunk, came))
         }
         Op::Connect(to) if !*started => match fd.connect(&to.addr) {
             Ok(true) => Ok(Event::Connected),

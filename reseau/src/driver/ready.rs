@@ -173,11 +173,7 @@ impl Slot {
         let lane = &mut self.lanes[id.side as usize];
         let op = lane.op.as_ref()?;
         let event = attempt(self.socket.fd(), op, &mut lane.started, supply)?;
-        let more = match &event {
-            Event::Data(_) => matches!(op, Op::Recv { multi: true }),
-            Event::Conn(..) => true,
-            _ => false,
-        };
+        let more = event.goes_on(op);
         let last = if more { None } else { lane.op.take() };
         Some(Completion { id, event, last })
     }

@@ -130,11 +130,7 @@ impl Sim {
         let Some(running) = self.ops.get_mut(&id) else { return };
         let Running { socket, op, started } = running;
         let Some(event) = attempt(socket.fd(), op, started, &mut self.supply) else { return };
-        let more = match &event {
-            Event::Data(_) => matches!(op, Op::Recv { multi: true }),
-            Event::Conn(..) => true,
-            _ => false,
-        };
+        let more = event.goes_on(op);
         let last = if more {
             self.eager.push(id);
             None

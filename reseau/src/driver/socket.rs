@@ -27,6 +27,7 @@ pub(crate) struct Socket {
     home: Arc<Home>,
     accepts: bool,
     polls: bool,
+    passes: bool,
     /// The place in the home's table. Read and written by the home only.
     key: AtomicUsize,
     /// In the inbox and not yet looked at.
@@ -51,6 +52,14 @@ impl Socket {
         Arc::new(Self::new(fd, home, lane))
     }
 
+    /// Takes in what comes along with its bytes. Before it is used.
+    pub(crate) fn passing(mut self: Arc<Self>, passes: bool) -> Arc<Self> {
+        if let Some(socket) = Arc::get_mut(&mut self) {
+            socket.passes = passes;
+        }
+        self
+    }
+
     pub(crate) fn listener(fd: Fd, home: Arc<Home>) -> Arc<Self> {
         let lane = RecvLane::new(home.window());
         Arc::new(Self { accepts: true, ..Self::new(fd, home, lane) })
@@ -70,6 +79,7 @@ impl Socket {
             home,
             accepts: false,
             polls: false,
+            passes: false,
             key: AtomicUsize::new(UNKNOWN),
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
@@ -93,7 +103,8 @@ impl Socket {
     }
 
     pub(crate) fn shape(&self) -> Shape {
-        Shape { accepts: self.accepts, polls: self.polls, block: self.home.block_size() }
+        let Self { accepts, polls, passes, .. } = *self;
+        Shape { accepts, polls, passes, block: self.home.block_size() }
     }
 
     pub(crate) fn recv_lane(&self) -> MutexGuard<'_, RecvLane> {
@@ -220,13 +231,20 @@ impl Socket {
     /// The lane is ours (`State::Direct`) and nothing of it is in the kernel: what the kernel has
     /// is asked for here and now, once.
     fn recv_directly(self: &Arc<Self>) {
-        let event =
-            self.home.pool().take().and_then(|mut block| match self.fd.recv(block.space()) {
+        let event = self.home.pool().take().and_then(|mut block| {
+            let (mut fds, space) = (Vec::new(), block.space());
+            let came = if self.passes {
+                self.fd.recv_passing(space, &mut fds)
+            } else {
+                self.fd.recv(space)
+            };
+            match came {
                 Ok(0) => Some(Event::Eof),
-                Ok(count) => Some(Event::Data(block.into_chunk(count))),
+                Ok(count) => Some(Event::received(block.into_chunk(count), fds)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
                 Err(error) => Some(Event::Failed(Fault::from(&error))),
-            });
+            }
+        });
         let mut woken = Vec::new();
         let mut lane = self.recv_lane();
         lane.state = State::Idle;
@@ -554,19 +572,16 @@ impl crate::sys::poller::Watched for Arc<Socket> {
     }
 }
 
-/// Takes the next chunk of a stream.
+/// Takes the next chunk of a stream that brings nothing along.
 pub(crate) fn chunk(lane: &mut RecvLane) -> Option<Chunk> {
-    match lane.pop()? {
-        Item::Data(chunk) => Some(chunk),
-        Item::Conn(..) => unreachable!("a stream does not accept"),
-    }
+    lane.pop()?.into_bytes()
 }
 
 /// Takes the next connection of a listener.
 pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
     match lane.pop()? {
         Item::Conn(fd, peer) => Some((fd, peer.map(|peer| *peer))),
-        Item::Data(_) => unreachable!("a listener receives no bytes"),
+        Item::Data(_) | Item::Passed(_) => unreachable!("a listener receives no bytes"),
     }
 }
 

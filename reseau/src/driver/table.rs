@@ -453,6 +453,7 @@ fn on_recv(socket: &Socket, completion: Completion, after: &mut Aftermath) -> Ne
         }
         match event {
             Event::Data(chunk) => after.items.push(Item::Data(chunk)),
+            Event::Passed(passed) => after.items.push(Item::Passed(passed)),
             Event::Conn(fd, peer) => after.items.push(Item::Conn(fd, peer)),
             _ => {}
         }

@@ -10,10 +10,10 @@
 
 use super::home::grant_sends;
 use super::uring_blocks::{Blocks, GROUP};
-use super::{Completion, Event, Id, Op, Side, Socket, Unpark};
+use super::{Completion, Event, Id, Op, Side, Socket, Unpark, attempt};
 use crate::clock;
 use crate::error::Fault;
-use crate::pool::Pool;
+use crate::pool::{Pool, Supply};
 use crate::sys::counter::Counter;
 use crate::sys::{Fd, OsSocket};
 use io_uring::types::{self, CancelBuilder, SubmitArgs, Timespec};
@@ -31,6 +31,8 @@ pub(crate) struct Uring {
     blocks: Blocks,
     early: Vec<Completion>,
     pool: Pool,
+    /// For what is received by calls.
+    supply: Supply,
     blocks_max: usize,
     wake: Counter,
     wake_armed: bool,
@@ -42,6 +44,8 @@ struct Flights {
     /// Keeps the descriptor open as long as the kernel works on it.
     socket: Option<Arc<Socket>>,
     ops: [Option<Op>; 2],
+    /// What is asked again and again (`take_passed`) was cancelled, perhaps between two times.
+    cancelled: bool,
 }
 
 impl Uring {
@@ -61,6 +65,7 @@ impl Uring {
             in_flight: 0,
             blocks,
             early: Vec::new(),
+            supply: Supply::new(pool.clone()),
             pool,
             blocks_max,
             wake,
@@ -74,7 +79,7 @@ impl Uring {
 
     pub(crate) fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
         // A multishot receive on an empty ring of blocks would end at once, or worse.
-        if matches!(op, Op::Recv { .. }) && self.blocks.lent() == 0 {
+        if matches!(op, Op::Recv { fds: false, .. }) && self.blocks.lent() == 0 {
             self.blocks.refill(&self.pool);
             if self.blocks.lent() == 0 {
                 self.early.push(Completion { id, event: Event::Starved, last: Some(op) });
@@ -96,6 +101,7 @@ impl Uring {
         let place = &mut flights.ops[id.side as usize];
         assert!(place.is_none(), "one operation per lane");
         *place = Some(op);
+        flights.cancelled &= id.side != Side::Recv;
         flights.socket.get_or_insert_with(|| socket.clone());
         self.in_flight += 1;
         self.push(&entry);
@@ -107,8 +113,9 @@ impl Uring {
     }
 
     pub(crate) fn cancel(&mut self, id: Id) {
-        let flights = self.flying.get(id.key);
-        if flights.is_some_and(|flights| flights.ops[id.side as usize].is_some()) {
+        let Some(flights) = self.flying.get_mut(id.key) else { return };
+        if flights.ops[id.side as usize].is_some() {
+            flights.cancelled |= id.side == Side::Recv;
             self.push(&opcode::AsyncCancel::new(to_data(id)).build().user_data(CANCEL));
         }
     }
@@ -193,10 +200,32 @@ impl Uring {
                 _ => {}
             }
             let id = from_data(data);
+            if entry.result() >= 0 && matches!(self.op(id), Op::Recv { fds: true, .. }) {
+                done.extend(self.take_passed(id));
+                continue;
+            }
             let event = self.event(id, &entry);
             let last = if more { None } else { self.land(id) };
             done.push(Completion { id, event, last });
         }
+    }
+
+    /// A stream that may bring descriptors along has something: it is taken by a call, because
+    /// rings have no room for what comes beside the bytes, and asked again while that goes on.
+    fn take_passed(&mut self, id: Id) -> Option<Completion> {
+        let flights = &self.flying[id.key];
+        let (socket, cancelled) = (flights.socket.clone()?, flights.cancelled);
+        let multi = matches!(self.op(id), Op::Recv { multi: true, .. });
+        let op = Op::Recv { multi, fds: true };
+        let event = attempt(socket.fd(), &op, &mut false, &mut self.supply);
+        let on = event.as_ref().is_none_or(|event| event.goes_on(&op));
+        if on && !cancelled {
+            let fd = socket.fd().os().map_or(-1, AsRawFd::as_raw_fd);
+            self.push(&entry(fd, &op).user_data(to_data(id)));
+            return event.map(|event| Completion { id, event, last: None });
+        }
+        let event = event.unwrap_or(Event::Cancelled);
+        Some(Completion { id, event, last: self.land(id) })
     }
 
     fn land(&mut self, id: Id) -> Option<Op> {
@@ -270,8 +299,9 @@ fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
     let fd = types::Fd(fd);
     match op {
         Op::Accept => opcode::AcceptMulti::new(fd).flags(ACCEPT_FLAGS).build(),
-        Op::Recv { multi: true } => opcode::RecvMulti::new(fd, GROUP).build(),
-        Op::Recv { multi: false } => opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+        Op::Recv { fds: true, .. } => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+        Op::Recv { multi: true, .. } => opcode::RecvMulti::new(fd, GROUP).build(),
+        Op::Recv { multi: false, .. } => opcode::Recv::new(fd, std::ptr::null_mut(), 0)
             .buf_group(GROUP)
             .build()
             .flags(squeue::Flags::BUFFER_SELECT),

@@ -1,4 +1,5 @@
 //! The words that a lane and its home speak with each other.
+use super::Passed;
 use crate::addr::Addr;
 use crate::error::Fault;
 use crate::pool::Chunk;
@@ -13,6 +14,8 @@ pub(crate) struct Shape {
     pub(crate) accepts: bool,
     /// Of a socket that makes its own calls: it says when they would not block.
     pub(crate) polls: bool,
+    /// Of a stream that may bring descriptors along.
+    pub(crate) passes: bool,
     /// The size of one block of the loop's pool.
     pub(crate) block: usize,
 }
@@ -44,6 +47,7 @@ pub(crate) enum End {
 pub(crate) enum Item {
     Conn(Fd, Option<Box<Addr>>),
     Data(Chunk),
+    Passed(Box<Passed>),
 }
 
 /// What the home must do after a delivery.
@@ -65,6 +69,34 @@ impl Item {
         match self {
             Self::Conn(..) => 1024,
             Self::Data(chunk) => chunk.len(),
+            // A descriptor counts as a connection does: there are not many of them to have.
+            Self::Passed(passed) => passed.chunk.len() + 1024 * passed.fds.len(),
+        }
+    }
+
+    /// The bytes, if there are any.
+    pub(crate) fn bytes(&self) -> Option<&Chunk> {
+        match self {
+            Self::Conn(..) => None,
+            Self::Data(chunk) => Some(chunk),
+            Self::Passed(passed) => Some(&passed.chunk),
+        }
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> Option<&mut Chunk> {
+        match self {
+            Self::Conn(..) => None,
+            Self::Data(chunk) => Some(chunk),
+            Self::Passed(passed) => Some(&mut passed.chunk),
+        }
+    }
+
+    /// The bytes alone. What came along is dropped, so not under a lock.
+    pub(crate) fn into_bytes(self) -> Option<Chunk> {
+        match self {
+            Self::Conn(..) => None,
+            Self::Data(chunk) => Some(chunk),
+            Self::Passed(passed) => Some(passed.chunk),
         }
     }
 }

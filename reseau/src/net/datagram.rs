@@ -283,9 +283,17 @@ impl<F: Family> Datagram<F> {
     }
 
     pub(super) async fn transmit_to(&self, buf: &[u8], to: &Addr) -> io::Result<usize> {
+        self.transmit_by(|fd| fd.send_to(buf, Some(to))).await
+    }
+
+    /// Makes a call that sends to an address.
+    pub(super) async fn transmit_by(
+        &self,
+        mut call: impl FnMut(&Fd) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let mut pause = PAUSE_MIN;
         loop {
-            let call = |fd: &Fd| match fd.send_to(buf, Some(to)) {
+            let call = |fd: &Fd| match call(fd) {
                 // A Unix socket that is connected to nobody is always writable, however full the
                 // receiver is, and no system tells when he has room: so he is asked again.
                 Err(error) if F::ENDS && would_block(&error) && there(fd, Side::Send).is_ok() => {

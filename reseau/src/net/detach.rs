@@ -58,23 +58,17 @@ impl<F: Family> Detached<F> {
     /// When the socket is of another kernel (simulated, or not) than the loop.
     pub fn attach_on(self, home: &Remote) -> io::Result<Stream<F>> {
         open::fits(&self.parts.fd, home.home())?;
-        Ok(Stream::new(self.parts.settle(|fd| Handle::stream(fd, home.home()))))
+        Ok(Stream::new(self.parts.settle(|fd| Handle::stream::<F>(fd, home.home()))))
     }
 
     /// What was received ahead of the user, first to last.
     pub fn received(&self) -> impl Iterator<Item = &Chunk> {
-        self.parts.items.iter().filter_map(|item| match item {
-            Item::Data(chunk) => Some(chunk),
-            Item::Conn(..) => None,
-        })
+        self.parts.items.iter().filter_map(Item::bytes)
     }
 
     /// The system's socket, non-blocking, and what was received ahead.
     pub(super) fn take_apart(self) -> io::Result<(OsSocket, Vec<Chunk>)> {
-        let chunks = self.parts.items.into_iter().filter_map(|item| match item {
-            Item::Data(chunk) => Some(chunk),
-            Item::Conn(..) => None,
-        });
+        let chunks = self.parts.items.into_iter().filter_map(Item::into_bytes);
         Ok((self.parts.fd.into_os()?, chunks.collect()))
     }
 }
@@ -107,7 +101,7 @@ impl<F: Family> DetachedListener<F> {
     pub(super) fn take_apart(self) -> io::Result<(OsSocket, Vec<OsSocket>)> {
         let connections = self.parts.items.into_iter().filter_map(|item| match item {
             Item::Conn(fd, _) => fd.into_os().ok(),
-            Item::Data(_) => None,
+            Item::Data(_) | Item::Passed(_) => None,
         });
         let connections = connections.collect();
         Ok((self.parts.fd.into_os()?, connections))

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use super::{Interest, Ready};
-use crate::addr::Addr;
-use crate::driver::{Home, Item, RecvLane, Side, Socket, State, Who, chunk};
+use crate::addr::{Addr, Family};
+use crate::driver::{Home, Item, RecvLane, Side, Socket, State, Who};
 use crate::pool::Chunk;
 use crate::sys::{Fd, OsSocket};
 
@@ -21,13 +21,13 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn stream(fd: Fd, home: &Arc<Home>) -> Self {
-        Self { socket: Socket::stream(fd, home.clone()), closes: true }
+    pub(super) fn stream<F: Family>(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { socket: Socket::stream(fd, home.clone()).passing(F::PASSES), closes: true }
     }
 
     /// A stream that a listener has handed out.
-    pub(super) fn accepted(fd: Fd, home: &Arc<Home>) -> Self {
-        Self { socket: Socket::accepted(fd, home.clone()), closes: true }
+    pub(super) fn accepted<F: Family>(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { socket: Socket::accepted(fd, home.clone()).passing(F::PASSES), closes: true }
     }
 
     pub(super) fn listener(fd: Fd, home: &Arc<Home>) -> Self {
@@ -40,7 +40,8 @@ impl Handle {
     }
 
     pub(super) async fn connect(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
-        let handle = Self::stream(fd, home);
+        let socket = Socket::stream(fd, home.clone()).passing(addr.unix().is_some());
+        let handle = Self { socket, closes: true };
         handle.socket.start_connect(addr)?;
         poll_fn(|cx| handle.socket.poll_connected(cx)).await?;
         Ok(handle)
@@ -71,7 +72,8 @@ impl Handle {
 
     /// The next chunk as it came; `None` at the end.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Chunk>>> {
-        self.socket.poll_recv(Who::Owner, cx, chunk)
+        let polled = self.socket.poll_recv(Who::Owner, cx, RecvLane::pop);
+        polled.map_ok(|item| item.and_then(Item::into_bytes))
     }
 
     /// Hands out what is there, in pieces, up to `room` bytes. 0 is the end (or no room).
@@ -101,7 +103,7 @@ impl Handle {
     fn put_all(&self, first: Part, room: usize, mut put: impl FnMut(&[u8])) -> usize {
         let mut count = 0;
         let mut next = Some(first);
-        while let Some(Part { bytes, more }) = next.take() {
+        while let Some(Part { bytes, more, .. }) = next.take() {
             put(&bytes);
             count += bytes.len();
             if more && count < room {
@@ -198,7 +200,7 @@ impl Handle {
         let mut count = 0;
         while count < buf.len() {
             let left = buf.len() - count;
-            let bytes = poll_fn(|cx| self.poll_exact(left, cx)).await?;
+            let bytes = poll_fn(|cx| self.poll_exact(left, cx)).await?.bytes;
             buf[count..count + bytes.len()].copy_from_slice(&bytes);
             count += bytes.len();
         }
@@ -206,18 +208,18 @@ impl Handle {
     }
 
     /// The first of `left` bytes, once all of them are there (or more cannot be waited for).
-    fn poll_exact(&self, left: usize, cx: &mut Context<'_>) -> Poll<io::Result<Chunk>> {
+    fn poll_exact(&self, left: usize, cx: &mut Context<'_>) -> Poll<io::Result<Part>> {
         let mut spent = Vec::new();
         let took = ready!(self.socket.poll_recv(Who::Owner, cx, |lane| {
             let queued = lane.queued();
             if queued >= left || (left > lane.window() && queued > 0) {
-                return part(lane, left).map(|part| Ok(part.bytes));
+                return part(lane, left).map(Ok);
             }
             if let Some(end) = lane.ended() {
                 return Some(Err(end.map_or_else(|error| error, |()| cut_short())));
             }
             lane.need(left);
-            if lane.state == State::Starved && queued > 0 {
+            if lane.state == State::Starved && queued > 0 && !lane.has_fds() {
                 spill(lane, &mut spent);
             }
             None
@@ -352,21 +354,26 @@ struct Part {
     bytes: Chunk,
     /// There is more behind it.
     more: bool,
+    /// What came along, to be dropped under no lock.
+    _spent: Option<Item>,
 }
 
 /// Takes the first chunk, or as many of its bytes as `most` allows.
 fn part(lane: &mut RecvLane, most: usize) -> Option<Part> {
     let head = lane.chunks().next()?;
-    let bytes = if head.len() <= most {
-        chunk(lane)?
-    } else {
+    if head.len() > most {
         let mut bytes = head.clone();
         bytes.truncate(most);
         // The chunk is longer than what is dropped of it, so nothing is spent.
         lane.consume(most, &mut Vec::new());
-        bytes
+        return Some(Part { bytes, more: true, _spent: None });
+    }
+    let (bytes, spent) = match lane.pop()? {
+        Item::Data(bytes) => (bytes, None),
+        Item::Passed(passed) => (passed.chunk.clone(), Some(Item::Passed(passed))),
+        Item::Conn(..) => unreachable!("a stream does not accept"),
     };
-    Some(Part { bytes, more: !lane.is_empty() })
+    Some(Part { bytes, more: !lane.is_empty(), _spent: spent })
 }
 
 /// Copies what is queued out of the pool's blocks. Lanes that wait for whole messages while the

@@ -159,7 +159,7 @@ impl<F: Family> Listener<F> {
         // A peer that has reset the connection has no address any more.
         let Some(peer) = peer.or_else(|| fd.peer_addr().ok()) else { return Ok(None) };
         let peer = F::named(peer)?;
-        Ok(Some((Stream::new(Handle::accepted(fd, home)), peer)))
+        Ok(Some((Stream::new(Handle::accepted::<F>(fd, home)), peer)))
     }
 
     fn failed(&self, error: io::Error) -> io::Error {

@@ -44,6 +44,8 @@ mod closing;
 mod compat;
 mod datagram;
 mod detach;
+#[cfg(unix)]
+mod fds;
 mod handle;
 mod listener;
 mod open;

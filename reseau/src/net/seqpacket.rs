@@ -195,7 +195,7 @@ impl UnixSeqpacket {
     /// # Errors
     /// `Unsupported` where the system does not tell, and for simulated sockets.
     pub fn peer_cred(&self) -> io::Result<UCred> {
-        self.records.fd().peer_credentials().map(UCred::from)
+        self.records().fd().peer_credentials().map(UCred::from)
     }
 
     /// The address of this end.
@@ -220,6 +220,10 @@ impl UnixSeqpacket {
     /// The system's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.records.take_error()
+    }
+
+    pub(super) fn records(&self) -> &Datagram<Unix> {
+        &self.records
     }
 
     fn socket(&self) -> &OsSocket {

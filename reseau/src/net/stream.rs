@@ -67,7 +67,7 @@ impl<F: Family> Stream<F> {
 
     /// A connected descriptor of `home`'s kernel.
     pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {
-        Self::new(Handle::stream(fd, home))
+        Self::new(Handle::stream::<F>(fd, home))
     }
 
     /// Sends what is queued, says that nothing more will come, and closes.

@@ -351,9 +351,6 @@ impl From<Full> for io::Error {
     }
 }
 
-/// The longest message: what IP can say in 16 bits.
-pub(crate) const SLOT_MAX: usize = 0xFFFF + 1;
-
 /// What fits into one message that is cut: the limit of IPv4 less its headers with all options,
 /// and UDP's; and what Linux cuts at most (`UDP_MAX_SEGMENTS`, which was 64 and is more now).
 const GROUP_BYTES_MAX: usize = 0xFFFF - 60 - 8;

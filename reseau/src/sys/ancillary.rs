@@ -50,6 +50,19 @@ pub(crate) fn items(control: &[u8]) -> Items<'_> {
     Items(control)
 }
 
+/// What the fuzzers ask of [`items`]: an end, and nothing that was not there.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(control: &[u8]) {
+    let mut count = 0;
+    for item in items(control) {
+        count += 1;
+        if let Item::Rights(numbers) = item {
+            assert!(numbers.count() * size_of::<RawFd>() <= control.len());
+        }
+    }
+    assert!(count * HEAD <= control.len());
+}
+
 /// The descriptors in `control`, to be used and closed by us: those that were passed, and those
 /// that the system added.
 ///
@@ -210,6 +223,7 @@ macro_rules! plain {
     )*};
 }
 plain!(u8, u16, i32, libc::in_addr, libc::in6_pktinfo, libc::cmsghdr);
+#[allow(unused_imports)] // Where no more is told than every system tells.
 pub(super) use plain;
 
 /// The first bytes as a value, if there are enough.

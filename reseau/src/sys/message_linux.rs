@@ -4,7 +4,7 @@
 
 use super::messages::{self, Control, Wishes};
 use super::{OsSocket, SockAddr, message};
-use crate::packet::{Batch, Packet, SLOT_MAX};
+use crate::packet::{Batch, Packet};
 use socket2::SockAddrStorage;
 use std::io;
 use std::mem::MaybeUninit;
@@ -274,5 +274,8 @@ type Name = libc::sockaddr_in6;
 
 /// How many messages one call takes: what its lists need lies on the stack.
 const CALL_MAX: usize = 32;
+
+/// The longest message that is joined: what IP can say in 16 bits.
+const SLOT_MAX: usize = 0xFFFF + 1;
 
 const EMPTY_PART: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::ancillary::{self, Draft, Item};
+use super::blocking::uninit;
 use super::message::Named;
 use super::{OsSocket, SockAddr, from_sock_addr, unsupported};
 use super::{ancillary_kinds as kinds, blocking, message};
@@ -24,7 +25,7 @@ pub(crate) fn recv_packet(
     flags: i32,
 ) -> io::Result<Packet<Addr>> {
     let mut control = Control::uninit();
-    let came = receive(socket, space, control.space(), flags)?;
+    let came = receive(socket, uninit(space), control.space(), flags)?;
     let mut packet = Packet::connected();
     packet.len = came.len;
     packet.peer = came.peer();
@@ -150,7 +151,7 @@ impl Came {
 /// One `recvmsg`. Descriptors in what comes are for the caller to adopt.
 pub(super) fn receive(
     socket: &OsSocket,
-    space: &mut [u8],
+    space: &mut [MaybeUninit<u8>],
     control: &mut [MaybeUninit<u64>],
     flags: i32,
 ) -> io::Result<Came> {

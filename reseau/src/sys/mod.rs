@@ -98,6 +98,12 @@ pub(crate) struct Accepted {
     pub(crate) peer: Option<Addr>,
 }
 
+/// What a message may bring along.
+#[cfg(unix)]
+pub(crate) type Descriptor = std::os::fd::OwnedFd;
+#[cfg(windows)]
+pub(crate) type Descriptor = std::convert::Infallible;
+
 /// One of the two ways through a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -187,6 +193,16 @@ impl Fd {
     pub(crate) fn recv(&self, space: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         either!(self,
             socket => uninterrupted(|| system::recv(socket, space)), port => port.recv(space))
+    }
+
+    /// As [`recv`](Self::recv), and takes what came along.
+    #[cfg(windows)]
+    pub(crate) fn recv_passing(
+        &self,
+        space: &mut [MaybeUninit<u8>],
+        _fds: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        self.recv(space)
     }
 
     /// Sends what fits; never raises SIGPIPE.

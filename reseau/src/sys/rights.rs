@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::ancillary::{self, Draft};
+use super::blocking::uninit;
 use super::messages::{self, CLOEXEC};
 use super::{Fd, OsSocket, system, uninterrupted};
 use crate::addr::Addr;
@@ -15,6 +16,18 @@ impl Fd {
     pub(crate) fn recv_fds(&self, space: &mut [u8], fds_max: usize) -> io::Result<Passed<Addr>> {
         let socket = self.os()?;
         uninterrupted(|| recv_fds(socket, space, fds_max, 0))
+    }
+
+    /// Receives what is there of a stream, and all the descriptors that came along.
+    pub(crate) fn recv_passing(
+        &self,
+        space: &mut [MaybeUninit<u8>],
+        fds: &mut Vec<OwnedFd>,
+    ) -> io::Result<usize> {
+        let Ok(socket) = self.os() else { return self.recv(space) };
+        let passed = uninterrupted(|| receive(socket, space, FDS_MAX, 0))?;
+        *fds = passed.fds;
+        Ok(passed.len)
     }
 
     /// Sends one message (or bytes of a stream) with descriptors.
@@ -33,6 +46,15 @@ impl Fd {
 pub(crate) fn recv_fds(
     socket: &OsSocket,
     space: &mut [u8],
+    fds_max: usize,
+    flags: i32,
+) -> io::Result<Passed<Addr>> {
+    receive(socket, uninit(space), fds_max, flags)
+}
+
+fn receive(
+    socket: &OsSocket,
+    space: &mut [MaybeUninit<u8>],
     fds_max: usize,
     flags: i32,
 ) -> io::Result<Passed<Addr>> {

@@ -24,6 +24,8 @@ mod futures;
 mod halves;
 mod moving;
 mod names;
+#[cfg(unix)]
+mod passing;
 mod peers;
 #[cfg(unix)]
 mod records;

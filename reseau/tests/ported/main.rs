@@ -10,6 +10,50 @@
 #[path = "../watchdog/mod.rs"]
 mod watchdog;
 
+/// A test for each program.
+macro_rules! thread_tests {
+    ($($(#[$cfg:meta])* $program:ident)*) => {$(
+        $(#[$cfg])*
+        #[test]
+        fn $program() {
+            let name = concat!(module_path!(), "::", stringify!($program));
+            crate::watchdog::watched(name, || $program::main().unwrap());
+        }
+    )*};
+}
+
+/// Two tests for each program.
+#[cfg(feature = "tokio")]
+macro_rules! task_tests {
+    ($($(#[$cfg:meta])* $program:ident)*) => {
+        mod multi_thread {$(
+            $(#[$cfg])*
+            #[test]
+            fn $program() {
+                #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+                async fn run() {
+                    super::$program::main().await.unwrap();
+                }
+                let name = concat!(module_path!(), "::", stringify!($program));
+                crate::watchdog::watched(name, run);
+            }
+        )*}
+
+        mod current_thread {$(
+            $(#[$cfg])*
+            #[test]
+            fn $program() {
+                #[tokio::main(flavor = "current_thread")]
+                async fn run() {
+                    super::$program::main().await.unwrap();
+                }
+                let name = concat!(module_path!(), "::", stringify!($program));
+                crate::watchdog::watched(name, run);
+            }
+        )*}
+    };
+}
+
 /// As written.
 #[path = "programs"]
 mod std_net {
@@ -17,6 +61,8 @@ mod std_net {
     #[cfg(unix)]
     use std::os::unix::net as unix;
 
+    #[path = "std_datagrams/mod.rs"]
+    mod datagrams;
     #[path = "std/mod.rs"]
     mod programs;
 }
@@ -28,6 +74,8 @@ mod reseau_blocking {
     #[cfg(unix)]
     use reseau::blocking::unix;
 
+    #[path = "std_datagrams/mod.rs"]
+    mod datagrams;
     #[path = "std/mod.rs"]
     mod programs;
 }
@@ -38,6 +86,8 @@ mod reseau_blocking {
 mod tokio_net {
     use tokio::{io, net};
 
+    #[path = "tokio_datagrams/mod.rs"]
+    mod datagrams;
     #[path = "tokio/mod.rs"]
     mod programs;
 }

@@ -55,7 +55,7 @@ impl Model {
     fn new(window: usize, accepts: bool) -> Self {
         Self {
             lane: RecvLane::new(window),
-            shape: Shape { accepts, polls: false, block: BLOCK },
+            shape: Shape { accepts, polls: false, passes: false, block: BLOCK },
             world: World::new(0),
             kernel: None,
             made: 0,
@@ -170,6 +170,7 @@ impl Model {
                 assert_numbered(&chunk, self.taken);
                 self.taken += chunk.len() as u64;
             }
+            Some(Item::Passed(_)) => unreachable!("nobody passes anything"),
             Some(Item::Conn(_, peer)) => {
                 assert_eq!(peer.as_deref(), Some(&peer_of(self.taken)), "connections in order");
                 self.taken += 1;
@@ -203,7 +204,7 @@ impl Model {
         assert!(self.ended.is_none(), "armed after the end");
         let multi = match op {
             Op::Accept => self.shape.accepts,
-            Op::Recv { multi } => *multi,
+            Op::Recv { multi, .. } => *multi,
             _ => panic!("not a receiving operation"),
         };
         self.kernel = Some(Flight { multi, cancelled: false, burst: BURST });

@@ -22,19 +22,7 @@ mod socket_pair;
 mod thread_pool;
 mod vectored;
 
-/// A test for each program.
-macro_rules! tests {
-    ($($(#[$cfg:meta])* $program:ident)*) => {$(
-        $(#[$cfg])*
-        #[test]
-        fn $program() {
-            let name = concat!(module_path!(), "::", stringify!($program));
-            crate::watchdog::watched(name, || $program::main().unwrap());
-        }
-    )*};
-}
-
-tests! {
+thread_tests! {
     accept_timeout
     broadcast
     chat

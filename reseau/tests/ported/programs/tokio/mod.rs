@@ -27,38 +27,7 @@ mod sniff;
 mod socket_pair;
 mod writable;
 
-/// Two tests for each program.
-macro_rules! tests {
-    ($($(#[$cfg:meta])* $program:ident)*) => {
-        mod multi_thread {$(
-            $(#[$cfg])*
-            #[test]
-            fn $program() {
-                #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-                async fn run() {
-                    super::$program::main().await.unwrap();
-                }
-                let name = concat!(module_path!(), "::", stringify!($program));
-                crate::watchdog::watched(name, run);
-            }
-        )*}
-
-        mod current_thread {$(
-            $(#[$cfg])*
-            #[test]
-            fn $program() {
-                #[tokio::main(flavor = "current_thread")]
-                async fn run() {
-                    super::$program::main().await.unwrap();
-                }
-                let name = concat!(module_path!(), "::", stringify!($program));
-                crate::watchdog::watched(name, run);
-            }
-        )*}
-    };
-}
-
-tests! {
+task_tests! {
     accept_timeout
     chat
     clients
