@@ -78,14 +78,15 @@ pub mod sim;
 mod sync;
 mod sys;
 
-pub use addr::{Addr, Endpoint, Family, Inet, Unix, UnixAddr};
+pub use addr::{Addr, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr};
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
 #[cfg(feature = "async")]
 pub use net::{
     Datagram, Detached, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
-    ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream,
+    ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream, VsockListener,
+    VsockStream,
 };
 pub use packet::{Batch, Ecn, Packet};
 #[cfg(feature = "async")]

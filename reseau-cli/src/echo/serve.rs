@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use reseau::{Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UnixListener};
+use reseau::{
+    Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UnixListener, VsockListener,
+};
 
 use super::tally::Tally;
 
@@ -30,6 +32,13 @@ pub(crate) fn start(
             Addr::Unix(addr) => match UnixListener::bind_addr(&addr) {
                 Ok(listener) => {
                     let _ = tell.send(Ok(Addr::from(addr)));
+                    accept(listener, tally, |_| Ok(())).await;
+                }
+                Err(error) => drop(tell.send(Err(error))),
+            },
+            Addr::Vsock(addr) => match VsockListener::bind_addr(addr) {
+                Ok(listener) => {
+                    let _ = tell.send(listener.local_addr().map(Addr::from));
                     accept(listener, tally, |_| Ok(())).await;
                 }
                 Err(error) => drop(tell.send(Err(error))),

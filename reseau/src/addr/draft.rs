@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::{error, fmt, io};
 
-use super::UnixAddr;
 use super::endpoint::{Host, Place};
+use super::{PipeName, UnixAddr, VsockAddr};
 
 /// A text on its way to become an endpoint. Places in it are bytes from 0.
 pub(super) struct Draft<'a>(pub(super) &'a str);
@@ -17,12 +17,55 @@ impl Draft<'_> {
                 self.fail(EndpointPart::Path, text.len() - rest.len() + flaw.at, rest, flaw.why)
             });
         }
+        if text.starts_with("vsock:") {
+            return self.vsock().map(Place::Vsock);
+        }
+        if text.starts_with("npipe:") || text.starts_with(r"\\") {
+            return self.pipe().map(Place::Pipe);
+        }
         if let Some(end) = text.find("://") {
             let why = "is not understood: write host:port, :port or unix:path";
             return Err(self.fail(EndpointPart::Scheme, 0, &text[..end], why));
         }
         let (host, port_at) = if text.starts_with('[') { self.bracketed()? } else { self.bare()? };
         Ok(Place::Port { host, port: self.port(port_at)? })
+    }
+
+    /// A machine and a port there.
+    pub(super) fn vsock(&self) -> Result<VsockAddr, EndpointError> {
+        let text = self.0;
+        let Some(rest) = text.strip_prefix("vsock:") else {
+            let why = "is not that of a vsock: write vsock:cid:port";
+            return Err(self.fail(EndpointPart::Scheme, 0, "", why));
+        };
+        let at = text.len() - rest.len();
+        let (cid, port) = rest.split_once(':').unwrap_or((rest, ""));
+        let cid = self.number(EndpointPart::Cid, at, cid)?;
+        let at = text.len() - port.len();
+        Ok(VsockAddr::new(cid, self.number(EndpointPart::Port, at, port)?))
+    }
+
+    /// A pipe, by its name or by its path.
+    fn pipe(&self) -> Result<PipeName, EndpointError> {
+        let text = self.0;
+        let name = text.strip_prefix("npipe:").or_else(|| PipeName::strip(text));
+        let Some(name) = name else {
+            let why = r"is not a pipe of this machine: write \\.\pipe\name or npipe:name";
+            return Err(self.fail(EndpointPart::Pipe, 0, text, why));
+        };
+        PipeName::from_text(name).map_err(|flaw| {
+            self.fail(EndpointPart::Pipe, text.len() - name.len() + flaw.at, name, flaw.why)
+        })
+    }
+
+    fn number(&self, part: EndpointPart, at: usize, digits: &str) -> Result<u32, EndpointError> {
+        if digits.is_empty() {
+            return Err(self.fail(part, at, "", "is missing: write vsock:cid:port"));
+        }
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(self.fail(part, at, digits, "is not a number"));
+        }
+        digits.parse().map_err(|_| self.fail(part, at, digits, "is larger than 4294967295"))
     }
 
     /// The IPv6 address in brackets, and where the port starts.
@@ -180,6 +223,10 @@ pub enum EndpointPart {
     Port,
     /// What follows `unix:`.
     Path,
+    /// The first number of a vsock: its machine's context id.
+    Cid,
+    /// The name of a pipe.
+    Pipe,
 }
 
 impl EndpointError {
@@ -236,6 +283,8 @@ impl fmt::Display for EndpointPart {
             Self::Zone => "zone",
             Self::Port => "port",
             Self::Path => "path",
+            Self::Cid => "cid",
+            Self::Pipe => "pipe",
         })
     }
 }
@@ -291,6 +340,20 @@ mod tests {
         ("unix:/a%00", EndpointPart::Path, 6, "holds a NUL byte"),
         ("unix:/a%4", EndpointPart::Path, 8, "has a percent sign without two hex digits"),
         ("unix:@é%zz", EndpointPart::Path, 8, "has a percent sign without two hex digits"),
+        ("vsock:", EndpointPart::Cid, 7, "is missing: write vsock:cid:port"),
+        ("vsock:80", EndpointPart::Port, 9, "is missing: write vsock:cid:port"),
+        ("vsock:2:", EndpointPart::Port, 9, "is missing"),
+        ("vsock::80", EndpointPart::Cid, 7, "is missing"),
+        ("vsock:host:80", EndpointPart::Cid, 7, "is not a number"),
+        ("vsock:2:80:1", EndpointPart::Port, 9, "is not a number"),
+        ("vsock:4294967296:80", EndpointPart::Cid, 7, "is larger than 4294967295"),
+        ("vsock:2:4294967296", EndpointPart::Port, 9, "is larger than 4294967295"),
+        ("npipe:", EndpointPart::Pipe, 7, "is missing"),
+        ("npipe:////./pipe/x", EndpointPart::Pipe, 7, "holds a slash"),
+        ("npipe:é\u{7}", EndpointPart::Pipe, 8, "holds a slash or a control character"),
+        (r"\\.\pipe\", EndpointPart::Pipe, 10, "is missing"),
+        (r"\\.\pipe\\x", EndpointPart::Pipe, 10, "starts with a backslash"),
+        (r"\\server\pipe\x", EndpointPart::Pipe, 1, "is not a pipe of this machine"),
     ];
 
     #[test]
@@ -327,6 +390,7 @@ mod tests {
             format!("unix:/{}", "a".repeat(107)),
             format!("unix:@{}", "a".repeat(108)),
             format!(":{}", "9".repeat(99)),
+            format!("npipe:{}", "a".repeat(248)),
         ] {
             bad.parse::<Endpoint>().expect_err("too long");
         }
@@ -337,6 +401,9 @@ mod tests {
         let piece = prop_oneof![
             Just("unix:".to_owned()),
             Just("[::1".to_owned()),
+            Just("vsock:".to_owned()),
+            Just("npipe:".to_owned()),
+            Just(r"\\.\pipe\".to_owned()),
             "[\\[\\]:%@./*-]",
             "[0-9]{1,6}",
             "[a-z0-9.]{1,9}",
@@ -346,20 +413,24 @@ mod tests {
     }
 
     proptest! {
-           #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-           #[test]
-           fn what_parses_prints_and_parses_again(text in texts()) {
-               match text.parse::<Endpoint>() {
-                   Ok(endpoint) => {
-                       let again = endpoint.to_string().parse();
-    prop_assert_eq!(again, Ok(endpoint));
-                   }
-                   Err(error) => {
-                       prop_assert!((1..=text.chars().count() + 1).contains(&error.column()));
-                       prop_assert!(!error.to_string().contains(char::is_control));
-                   }
-               }
-           }
-       }
+        #[test]
+        fn what_parses_prints_and_parses_again(text in texts()) {
+            match text.parse::<Endpoint>() {
+                Ok(endpoint) => {
+                    let again = endpoint.to_string().parse();
+                    prop_assert_eq!(again.as_ref(), Ok(&endpoint));
+                    if let Ok(addr) = endpoint.to_addr() {
+                        let told = Endpoint::try_from(addr.clone());
+                        prop_assert_eq!(told.unwrap().to_addr().unwrap(), addr);
+                    }
+                }
+                Err(error) => {
+                    prop_assert!((1..=text.chars().count() + 1).contains(&error.column()));
+                    prop_assert!(!error.to_string().contains(char::is_control));
+                }
+            }
+        }
+    }
 }

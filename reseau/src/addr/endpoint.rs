@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::{fmt, io};
 
 use super::draft::{Draft, EndpointError, EndpointPart};
-use super::{Addr, UnixAddr};
+use super::{Addr, PipeName, UnixAddr, VsockAddr};
 
 /// A place to connect to or to listen at, as text: it parses and prints.
 ///
@@ -16,6 +16,8 @@ use super::{Addr, UnixAddr};
 /// | `:80` | no host: to listen on loopback only, to connect to this machine |
 /// | `unix:/run/echo.sock` | a Unix-domain socket, by its path |
 /// | `unix:@echo` | a Unix-domain socket, by its abstract name (Linux) |
+/// | `vsock:2:1024` | a vsock: a machine's context id and a port (Linux) |
+/// | `npipe:echo`, `\\.\pipe\echo` | a named pipe (Windows; not served yet) |
 ///
 /// In a path or an abstract name, `%41` stands for a byte and `%25` for the percent sign. What an
 /// endpoint prints parses to an equal endpoint.
@@ -41,6 +43,8 @@ pub struct Endpoint(Place);
 pub(super) enum Place {
     Port { host: Option<Host>, port: u16 },
     Unix(UnixAddr),
+    Vsock(VsockAddr),
+    Pipe(PipeName),
 }
 
 /// The part of an [`Endpoint`] before the port.
@@ -56,21 +60,21 @@ pub enum Host {
 }
 
 impl Endpoint {
-    /// The part before the port. None for `:80` and for Unix-domain sockets.
+    /// The part before the port. None for `:80`, and for what has no IP address.
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
         match &self.0 {
             Place::Port { host, .. } => host.as_ref(),
-            Place::Unix(_) => None,
+            _ => None,
         }
     }
 
-    /// The port. None for Unix-domain sockets.
+    /// The port of TCP or UDP. None for what has no IP address.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match &self.0 {
             Place::Port { port, .. } => Some(*port),
-            Place::Unix(_) => None,
+            _ => None,
         }
     }
 
@@ -79,7 +83,25 @@ impl Endpoint {
     pub fn unix(&self) -> Option<&UnixAddr> {
         match &self.0 {
             Place::Unix(addr) => Some(addr),
-            Place::Port { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The address of a vsock socket, if this is one.
+    #[must_use]
+    pub fn vsock(&self) -> Option<VsockAddr> {
+        match &self.0 {
+            Place::Vsock(addr) => Some(*addr),
+            _ => None,
+        }
+    }
+
+    /// The name of a pipe, if this is one.
+    #[must_use]
+    pub fn pipe(&self) -> Option<&PipeName> {
+        match &self.0 {
+            Place::Pipe(name) => Some(name),
+            _ => None,
         }
     }
 
@@ -125,6 +147,8 @@ impl Endpoint {
     pub fn to_addr_with(&self, index_of: impl FnOnce(&str) -> io::Result<u32>) -> io::Result<Addr> {
         let (host, port) = match &self.0 {
             Place::Unix(addr) => return Ok(Addr::Unix(addr.clone())),
+            Place::Vsock(addr) => return Ok(Addr::Vsock(*addr)),
+            Place::Pipe(name) => return Ok(Addr::Pipe(name.clone())),
             Place::Port { host, port } => (host, *port),
         };
         let refuse = |kind, why| Err(io::Error::new(kind, format!("{self}: {why}")));
@@ -157,6 +181,8 @@ impl fmt::Display for Endpoint {
             Place::Port { host: Some(host), port } => write!(f, "{host}:{port}"),
             Place::Port { host: None, port } => write!(f, ":{port}"),
             Place::Unix(addr) => addr.fmt(f),
+            Place::Vsock(addr) => addr.fmt(f),
+            Place::Pipe(name) => name.fmt(f),
         }
     }
 }
@@ -212,6 +238,18 @@ impl TryFrom<UnixAddr> for Endpoint {
     }
 }
 
+impl From<VsockAddr> for Endpoint {
+    fn from(addr: VsockAddr) -> Self {
+        Self(Place::Vsock(addr))
+    }
+}
+
+impl From<PipeName> for Endpoint {
+    fn from(name: PipeName) -> Self {
+        Self(Place::Pipe(name))
+    }
+}
+
 /// Fails for an unnamed Unix-domain address alone.
 impl TryFrom<Addr> for Endpoint {
     type Error = EndpointError;
@@ -220,6 +258,8 @@ impl TryFrom<Addr> for Endpoint {
         match addr {
             Addr::Inet(addr) => Ok(addr.into()),
             Addr::Unix(addr) => addr.try_into(),
+            Addr::Vsock(addr) => Ok(addr.into()),
+            Addr::Pipe(name) => Ok(name.into()),
         }
     }
 }
@@ -251,10 +291,16 @@ mod tests {
             "unix:relative path",
             "unix:%40x",
             "unix:/a%25b%0A",
+            "vsock:2:1024",
+            "vsock:4294967295:0",
+            "npipe:echo",
+            r"npipe:LOCAL\a b:80",
+            "vsock.:80",
         ] {
             assert_eq!(parse(text).to_string(), text);
         }
         assert_eq!(parse("[0:0::1]:080").to_string(), "[::1]:80");
+        assert_eq!(parse(r"\\.\PIPE\Echo").to_string(), "npipe:Echo");
         assert_eq!(format!("{:?}", parse(":1")), "Endpoint(:1)");
     }
 
@@ -272,6 +318,11 @@ mod tests {
         let unix = parse("unix:/x%0a");
         assert_eq!(unix.unix().unwrap(), &UnixAddr::from_pathname("/x\n").unwrap());
         assert_eq!((unix.host(), unix.port(), unix.loopback_addrs()), (None, None, None));
+        let vsock = parse("vsock:2:80");
+        assert_eq!((vsock.vsock(), vsock.port()), (Some(VsockAddr::new(2, 80)), None));
+        let pipe = parse("npipe:x");
+        assert_eq!((pipe.pipe().map(PipeName::name), pipe.host()), (Some("x"), None));
+        assert_eq!((pipe.vsock(), vsock.pipe(), vsock.unix()), (None, None, None));
     }
 
     #[test]
@@ -280,6 +331,8 @@ mod tests {
         assert_eq!(addr("127.0.0.1:80").unwrap().to_string(), "127.0.0.1:80");
         assert_eq!(addr("[fe80::1%3]:80").unwrap().to_string(), "[fe80::1%3]:80");
         assert_eq!(addr("unix:/x").unwrap().to_string(), "unix:/x");
+        assert_eq!(addr("vsock:3:9").unwrap(), VsockAddr::new(3, 9).into());
+        assert_eq!(addr("npipe:x").unwrap(), PipeName::new("x").unwrap().into());
         for (text, kind) in [
             (":80", io::ErrorKind::InvalidInput),
             ("localhost:80", io::ErrorKind::Unsupported),

@@ -2,9 +2,9 @@
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use super::{Addr, UnixAddr};
+use super::{Addr, UnixAddr, VsockAddr};
 
-/// An address family. The families are those of this crate: [`Inet`] and [`Unix`].
+/// An address family. The families are those of this crate: [`Inet`], [`Unix`] and [`Vsock`].
 pub trait Family: sealed::Named + 'static {
     /// What an end of a connection is called.
     type Addr: Clone + PartialEq + fmt::Debug + Into<Addr> + Send + Sync + 'static;
@@ -27,6 +27,10 @@ pub enum Inet {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unix {}
 
+/// Sockets between a virtual machine and its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vsock {}
+
 impl Family for Inet {
     type Addr = SocketAddr;
 
@@ -47,6 +51,14 @@ impl Family for Unix {
     }
 }
 
+impl Family for Vsock {
+    type Addr = VsockAddr;
+
+    fn named(addr: Addr) -> io::Result<VsockAddr> {
+        addr.vsock().ok_or_else(other_family)
+    }
+}
+
 impl sealed::Named for Inet {
     const STREAM: &'static str = "Tcp";
     const DATAGRAM: &'static str = "UdpSocket";
@@ -63,6 +75,15 @@ impl sealed::Named for Unix {
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = true;
     const PASSES: bool = true;
+}
+
+impl sealed::Named for Vsock {
+    const STREAM: &'static str = "Vsock";
+    const DATAGRAM: &'static str = "VsockDatagram";
+    const LOCAL: &'static str = "local";
+    const DESCRIPTOR_FIRST: bool = true;
+    const ENDS: bool = false;
+    const PASSES: bool = false;
 }
 
 #[allow(unnameable_types)] // That is what seals it.

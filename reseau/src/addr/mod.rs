@@ -1,8 +1,8 @@
 //! The names of things: where a socket is ([`Addr`]), and what people write ([`Endpoint`]).
 //!
-//! An [`Addr`] is what the kernel understands: an IP address and a port, or the address of a
-//! Unix-domain socket. An [`Endpoint`] is text: it may hold a name that has to be resolved first,
-//! or no host at all.
+//! An [`Addr`] is what the kernel understands: an IP address and a port, the address of a
+//! Unix-domain socket, of a vsock, or the name of a pipe. An [`Endpoint`] is text: it may hold a
+//! name that has to be resolved first, or no host at all.
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -10,13 +10,17 @@ mod draft;
 mod endpoint;
 mod family;
 mod interface;
+mod pipe;
 mod unix;
+mod vsock;
 
 pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
-pub use family::{Family, Inet, Unix};
+pub use family::{Family, Inet, Unix, Vsock};
 pub use interface::InterfaceRef;
+pub use pipe::PipeName;
 pub use unix::UnixAddr;
+pub use vsock::VsockAddr;
 
 /// The address of a socket, whatever its family.
 ///
@@ -36,6 +40,10 @@ pub enum Addr {
     Inet(SocketAddr),
     /// The address of a Unix-domain socket.
     Unix(UnixAddr),
+    /// A machine and a port there, between a virtual machine and its host (Linux).
+    Vsock(VsockAddr),
+    /// The name of a pipe (Windows). Pipes are not served yet.
+    Pipe(PipeName),
 }
 
 impl Addr {
@@ -44,7 +52,7 @@ impl Addr {
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(addr) => Some(*addr),
-            Self::Unix(_) => None,
+            _ => None,
         }
     }
 
@@ -53,7 +61,25 @@ impl Addr {
     pub fn unix(&self) -> Option<&UnixAddr> {
         match self {
             Self::Unix(addr) => Some(addr),
-            Self::Inet(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The address of a vsock socket, if this is one.
+    #[must_use]
+    pub fn vsock(&self) -> Option<VsockAddr> {
+        match self {
+            Self::Vsock(addr) => Some(*addr),
+            _ => None,
+        }
+    }
+
+    /// The name of a pipe, if this is one.
+    #[must_use]
+    pub fn pipe(&self) -> Option<&PipeName> {
+        match self {
+            Self::Pipe(name) => Some(name),
+            _ => None,
         }
     }
 }
@@ -63,6 +89,8 @@ impl fmt::Display for Addr {
         match self {
             Self::Inet(addr) => addr.fmt(f),
             Self::Unix(addr) => addr.fmt(f),
+            Self::Vsock(addr) => addr.fmt(f),
+            Self::Pipe(name) => name.fmt(f),
         }
     }
 }
@@ -76,6 +104,18 @@ impl From<SocketAddr> for Addr {
 impl From<UnixAddr> for Addr {
     fn from(addr: UnixAddr) -> Self {
         Self::Unix(addr)
+    }
+}
+
+impl From<VsockAddr> for Addr {
+    fn from(addr: VsockAddr) -> Self {
+        Self::Vsock(addr)
+    }
+}
+
+impl From<PipeName> for Addr {
+    fn from(name: PipeName) -> Self {
+        Self::Pipe(name)
     }
 }
 
@@ -93,6 +133,12 @@ mod tests {
         assert_eq!(unix.to_string(), "unix:/run/x");
         assert_eq!((unix.inet(), unix.unix()), (None, Some(&name)));
         assert_ne!(inet, unix);
+        let vsock = Addr::from(VsockAddr::new(2, 80));
+        assert_eq!((vsock.to_string().as_str(), vsock.inet()), ("vsock:2:80", None));
+        assert_eq!((vsock.vsock(), unix.vsock()), (Some(VsockAddr::new(2, 80)), None));
+        let pipe = Addr::from(PipeName::new("x").unwrap());
+        assert_eq!((pipe.to_string().as_str(), pipe.unix()), ("npipe:x", None));
+        assert_eq!((pipe.pipe().map(PipeName::name), vsock.pipe()), (Some("x"), None));
         assert!(size_of::<Addr>() <= 32, "an address is stored with every connection");
     }
 }

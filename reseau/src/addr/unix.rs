@@ -162,18 +162,18 @@ impl From<std::os::unix::net::SocketAddr> for UnixAddr {
 
 /// What is wrong with an address: a predicate, so that the reader of a text can add his subject.
 pub(super) struct Flaw {
-    kind: io::ErrorKind,
+    pub(super) kind: io::ErrorKind,
     pub(super) why: String,
     /// The byte of the text at which it is wrong.
     pub(super) at: usize,
 }
 
 impl Flaw {
-    fn new(why: impl Into<String>) -> Self {
+    pub(super) fn new(why: impl Into<String>) -> Self {
         Self { kind: io::ErrorKind::InvalidInput, why: why.into(), at: 0 }
     }
 
-    fn of(self, subject: &str) -> io::Error {
+    pub(super) fn of(self, subject: &str) -> io::Error {
         io::Error::new(self.kind, format!("{subject} {}", self.why))
     }
 }

@@ -32,7 +32,7 @@ impl Handle {
     ) -> io::Result<Self> {
         first(addrs, |addr| {
             let raw = sys::to_sock_addr(addr)?;
-            let socket = calls::open(sys::domain(addr), kind)?;
+            let socket = calls::open(sys::domain(addr)?, kind)?;
             match limit {
                 None => calls::connect(&socket, &raw)?,
                 Some(limit) => socket.connect_timeout(&raw, limit)?,
@@ -214,7 +214,8 @@ fn bound(
     let failed = |operation| move |error| Error::new(operation, error);
     let bind = |addr: &Addr| {
         let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
-        let socket = calls::open(sys::domain(addr), kind).map_err(failed(Operation::Open))?;
+        let socket = sys::domain(addr).and_then(|domain| calls::open(domain, kind));
+        let socket = socket.map_err(failed(Operation::Open))?;
         if kind == Kind::Stream && sys::REUSE_ADDRESS && addr.inet().is_some() {
             socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
         }
@@ -273,7 +274,7 @@ pub(super) fn unix(addr: &SockAddr) -> io::Result<UnixAddr> {
     }
     match sys::from_sock_addr(addr)? {
         Addr::Unix(addr) => Ok(addr),
-        Addr::Inet(_) => Err(other_family()),
+        _ => Err(other_family()),
     }
 }
 

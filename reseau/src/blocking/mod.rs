@@ -35,6 +35,7 @@ mod handle;
 mod tcp;
 mod udp;
 pub mod unix;
+pub mod vsock;
 
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
@@ -43,3 +44,4 @@ pub use std::net::{
 pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use vsock::{VsockListener, VsockStream};

@@ -204,7 +204,7 @@ impl Uring {
                 done.extend(self.take_passed(id));
                 continue;
             }
-            let event = self.event(id, &entry);
+            let Some(event) = self.event(id, &entry) else { continue };
             let last = if more { None } else { self.land(id) };
             done.push(Completion { id, event, last });
         }
@@ -239,31 +239,51 @@ impl Uring {
         Some(op.expect("an operation completes once"))
     }
 
-    fn event(&mut self, id: Id, entry: &cqueue::Entry) -> Event {
+    /// `None`: the operation is in flight again, and nothing has happened.
+    fn event(&mut self, id: Id, entry: &cqueue::Entry) -> Option<Event> {
         let result = entry.result();
         let len = usize::try_from(result).unwrap_or(0);
         // A selected block is ours again whatever the result says.
         let chunk = cqueue::buffer_select(entry.flags())
             .and_then(|slot| self.blocks.take(slot, len, self.pool.block_size()));
         if result < 0 {
-            return match -result {
+            return Some(match -result {
                 libc::ENOBUFS if matches!(self.op(id), Op::Recv { .. }) => {
                     self.blocks.grow(self.blocks_max);
                     Event::Starved
                 }
                 libc::ECANCELED => Event::Cancelled,
+                libc::EALREADY if matches!(self.op(id), Op::Connect(_)) => return self.connect(id),
                 code => Event::Failed(Fault::Os(code)),
-            };
+            });
         }
-        match self.op(id) {
+        Some(match self.op(id) {
             // SAFETY: a successful accept returns a new descriptor that nobody else owns.
             Op::Accept => Event::Conn(Fd::Os(unsafe { OsSocket::from_raw_fd(result) }), None),
             Op::Recv { .. } if result == 0 => Event::Eof,
             Op::Recv { .. } => Event::Data(chunk.expect("a receive selects a block")),
+            Op::Connect(_) if result > 0 => return self.connect(id),
             Op::Connect(_) => Event::Connected,
             Op::Send(_) => Event::Sent(len),
             Op::Poll(_) => Event::Ready,
+        })
+    }
+
+    /// Goes on with a connect that something has woken.
+    ///
+    /// The ring connects anew at whatever wakes the socket, and is told "already" if that was not
+    /// the connection: a vsock is woken by its own request as soon as that is sent. From then on
+    /// it is for us to look, and to wait for the next wake.
+    fn connect(&mut self, id: Id) -> Option<Event> {
+        let socket = self.flying[id.key].socket.as_ref().expect("in flight, so it is held");
+        let over = super::connected(socket.fd());
+        if over.is_none()
+            && let Ok(fd) = socket.fd().os()
+        {
+            let poll = opcode::PollAdd::new(types::Fd(fd.as_raw_fd()), libc::POLLOUT as u32);
+            self.push(&poll.build().user_data(to_data(id)));
         }
+        over
     }
 
     fn op(&self, id: Id) -> &Op {

@@ -453,6 +453,22 @@ impl<F: Family> Datagram<F> {
         self.poll_from(cx, buf, false)
     }
 
+    /// As [`peek`](Self::peek).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let space = buf.initialize_unfilled();
+        let (count, _) =
+            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::take(fd, space, true)))?;
+        buf.advance(count);
+        Poll::Ready(Ok(()))
+    }
+
     /// As [`peek_from`](Self::peek_from).
     ///
     /// # Errors

@@ -319,7 +319,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         if self.closes {
             self.socket.close();
-            if self.socket.shape().accepts {
+            if self.socket.shape().accepts || self.socket.shape().polls {
                 self.socket.home().let_go(&self.socket);
             }
         }

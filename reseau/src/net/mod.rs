@@ -60,6 +60,7 @@ mod to_addrs;
 mod udp;
 pub mod unix;
 mod unix_datagram;
+pub mod vsock;
 
 pub use datagram::Datagram;
 pub use detach::{Detached, DetachedListener};
@@ -74,8 +75,9 @@ pub use to_addrs::{ToSocketAddrs, lookup_host};
 pub use udp::UdpSocket;
 pub use unix::{UnixListener, UnixStream};
 pub use unix_datagram::UnixDatagram;
+pub use vsock::{VsockListener, VsockStream};
 
-pub use crate::addr::{Family, Inet, Unix};
+pub use crate::addr::{Family, Inet, Unix, Vsock};
 
 use handle::Handle;
 use std::fmt;

@@ -19,7 +19,7 @@ pub(super) async fn connect(
     let mut tried = Tried::new(name);
     for addr in addrs {
         let addr = addr.into();
-        let connected = match home.open(sys::domain(&addr)) {
+        let connected = match sys::domain(&addr).and_then(|domain| home.open(domain)) {
             Ok(fd) => Handle::connect(fd, home, &addr).await,
             Err(error) => Err(error),
         };
@@ -58,7 +58,8 @@ pub(super) fn listen(
 
 fn listen_on(addr: &Addr, home: &Home) -> Result<Fd, (Operation, io::Error)> {
     let failed = |operation| move |error| (operation, error);
-    let fd = home.open(sys::domain(addr)).map_err(failed(Operation::Open))?;
+    let fd = sys::domain(addr).and_then(|domain| home.open(domain));
+    let fd = fd.map_err(failed(Operation::Open))?;
     // On Unix this lets a server come back while old connections linger; on Windows it would let
     // two servers share a port. (In a simulated world it is always done: a run is to be the same
     // on every machine.)

@@ -39,7 +39,7 @@ impl Datagram<Inet> {
         let mut tried = Tried::new(found.name.as_deref());
         for addr in found.addrs {
             let addr = Addr::from(addr);
-            let opened = home.open_as(sys::domain(&addr), Kind::Dgram);
+            let opened = sys::domain(&addr).and_then(|domain| home.open_as(domain, Kind::Dgram));
             match opened.and_then(|fd| fd.bind(&addr).map(|()| fd)) {
                 Ok(fd) => return Ok(Self::adopt(fd, home)),
                 Err(error) => tried.push(Operation::Bind, addr, error),

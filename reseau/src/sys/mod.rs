@@ -13,6 +13,7 @@
 //! - `accept(listener)`: the next connection, made like by `open`, whatever the listener's mode;
 //! - `is_connecting(error)`: a non-blocking `connect` is under way;
 //! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
+//! - `VSOCK`, `to_vsock(addr)` and `from_vsock(raw)`: a domain that Linux alone has;
 //! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems
 //!   lack;
 //! - `waiting(domain, kind)`, `waiting_pair(kind)`: sockets for the blocking door, which wait;
@@ -372,6 +373,8 @@ pub(crate) fn to_sock_addr(addr: &Addr) -> io::Result<SockAddr> {
     match addr {
         Addr::Inet(addr) => Ok(SockAddr::from(*addr)),
         Addr::Unix(addr) => system::to_unix(addr),
+        Addr::Vsock(addr) => system::to_vsock(*addr),
+        Addr::Pipe(_) => Err(unsupported(NO_PIPES)),
     }
 }
 
@@ -381,19 +384,26 @@ pub(crate) fn from_sock_addr(addr: &SockAddr) -> io::Result<Addr> {
         Ok(Addr::Inet(inet))
     } else if addr.is_unix() {
         system::from_unix(addr).map(Addr::Unix)
+    } else if let Some(vsock) = system::from_vsock(addr) {
+        Ok(Addr::Vsock(vsock))
     } else {
         let what = format!("address of unknown family {}", addr.family());
         Err(io::Error::new(io::ErrorKind::InvalidInput, what))
     }
 }
 
-/// The domain that a socket for `addr` is opened in.
-pub(crate) fn domain(addr: &Addr) -> Domain {
+/// The domain that a socket for `addr` is opened in; `Unsupported` where there is none.
+pub(crate) fn domain(addr: &Addr) -> io::Result<Domain> {
     match addr {
-        Addr::Inet(addr) => Domain::for_address(*addr),
-        Addr::Unix(_) => Domain::UNIX,
+        Addr::Inet(addr) => Ok(Domain::for_address(*addr)),
+        Addr::Unix(_) => Ok(Domain::UNIX),
+        Addr::Vsock(_) => system::VSOCK.ok_or_else(|| unsupported(NO_VSOCK)),
+        Addr::Pipe(_) => Err(unsupported(NO_PIPES)),
     }
 }
+
+const NO_PIPES: &str = "named pipes are not served yet";
+const NO_VSOCK: &str = "vsock needs Linux";
 
 impl Kind {
     fn of_system(self) -> Type {

@@ -31,7 +31,7 @@ fn patiently<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 fn loopback() -> (Fd, Addr) {
     let addr = Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let listener = Fd::open(domain(&addr)).unwrap();
+    let listener = Fd::open(domain(&addr).unwrap()).unwrap();
     listener.bind(&addr).unwrap();
     listener.listen(u32::MAX).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -51,7 +51,7 @@ fn everything_is_non_blocking_and_connected_ends_speak() {
     watched(|| {
         let (listener, addr) = loopback();
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let client = Fd::open(domain(&addr)).unwrap();
+        let client = Fd::open(domain(&addr).unwrap()).unwrap();
         client.connect(&addr).unwrap();
         let accepted = patiently(|| listener.accept()).unwrap();
         let server = accepted.fd;
@@ -140,6 +140,26 @@ fn unix_addresses_survive_the_kernels_form() {
     }
 }
 
+#[test]
+fn what_is_not_served_says_so() {
+    let pipe = Addr::from(crate::addr::PipeName::new("x").unwrap());
+    let vsock = Addr::from(crate::addr::VsockAddr::new(2, 1024));
+    let refusals = [to_sock_addr(&pipe).map(drop), domain(&pipe).map(drop)];
+    for error in refusals.map(Result::unwrap_err) {
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("pipes"), "{error}");
+    }
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        assert_eq!(from_sock_addr(&to_sock_addr(&vsock).unwrap()).unwrap(), vsock);
+        assert!(domain(&vsock).is_ok());
+    } else {
+        let refusals = [to_sock_addr(&vsock).map(drop), domain(&vsock).map(drop)];
+        for error in refusals.map(Result::unwrap_err) {
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn odd_lengths_of_unix_addresses_are_understood() {
@@ -171,7 +191,7 @@ fn descriptors_are_closed_on_exec() {
     watched(move || {
         let (a, b) = Fd::pair(Kind::Stream).unwrap();
         let (listener, addr) = loopback();
-        let client = Fd::open(domain(&addr)).unwrap();
+        let client = Fd::open(domain(&addr).unwrap()).unwrap();
         client.connect(&addr).unwrap();
         let server = patiently(|| listener.accept()).unwrap().fd;
         for fd in [a, b, listener, client, server] {
@@ -188,7 +208,7 @@ fn a_reserve_sheds_one_connection() {
         let (listener, addr) = loopback();
         let mut reserve = Reserve::new().unwrap();
         assert!(!reserve.shed(&listener));
-        let client = Fd::open(domain(&addr)).unwrap();
+        let client = Fd::open(domain(&addr).unwrap()).unwrap();
         client.connect(&addr).unwrap();
         while !reserve.shed(&listener) {
             thread::yield_now();
@@ -259,7 +279,7 @@ fn interrupting<T: Send + 'static>(
 fn signals_do_not_end_waiting_calls() {
     watched(|| {
         let addr = Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let listener = blocking::open(domain(&addr), Kind::Stream).unwrap();
+        let listener = blocking::open(domain(&addr).unwrap(), Kind::Stream).unwrap();
         listener.bind(&to_sock_addr(&addr).unwrap()).unwrap();
         listener.listen(0).unwrap();
         let addr = listener.local_addr().unwrap();

@@ -1,6 +1,6 @@
 //! The platform contract (see the room's page) on Unix.
 use super::{Domain, Kind, OsSocket, Side, SockAddr};
-use crate::addr::UnixAddr;
+use crate::addr::{UnixAddr, VsockAddr};
 use std::ffi::OsStr;
 use std::io;
 use std::mem::{MaybeUninit, offset_of};
@@ -132,6 +132,39 @@ pub(crate) fn from_unix(raw: &SockAddr) -> io::Result<UnixAddr> {
         UnixAddr::from_abstract_name(&name[1..])
     } else {
         Ok(UnixAddr::unnamed())
+    }
+}
+
+macro_rules! cfg_vsock {
+    (yes { $($yes:item)* } no { $($no:item)* }) => {
+        $(#[cfg(any(target_os = "linux", target_os = "android"))] $yes)*
+        $(#[cfg(not(any(target_os = "linux", target_os = "android")))] $no)*
+    };
+}
+
+cfg_vsock! {
+    yes {
+        pub(crate) const VSOCK: Option<Domain> = Some(Domain::VSOCK);
+
+        #[allow(clippy::unnecessary_wraps)] // Elsewhere it fails.
+        pub(crate) fn to_vsock(addr: VsockAddr) -> io::Result<SockAddr> {
+            Ok(SockAddr::vsock(addr.cid(), addr.port()))
+        }
+
+        pub(crate) fn from_vsock(raw: &SockAddr) -> Option<VsockAddr> {
+            raw.as_vsock_address().map(|(cid, port)| VsockAddr::new(cid, port))
+        }
+    }
+    no {
+        pub(crate) const VSOCK: Option<Domain> = None;
+
+        pub(crate) fn to_vsock(_addr: VsockAddr) -> io::Result<SockAddr> {
+            Err(super::unsupported(super::NO_VSOCK))
+        }
+
+        pub(crate) fn from_vsock(_raw: &SockAddr) -> Option<VsockAddr> {
+            None
+        }
     }
 }
 

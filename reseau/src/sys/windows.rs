@@ -1,6 +1,6 @@
 //! The platform contract (see the room's page) on Windows.
 use super::{Domain, Kind, OsSocket, Side, SockAddr, unsupported};
-use crate::addr::UnixAddr;
+use crate::addr::{UnixAddr, VsockAddr};
 use std::ffi::OsStr;
 use std::io;
 use std::mem::{MaybeUninit, offset_of};
@@ -74,6 +74,16 @@ pub(crate) fn from_unix(raw: &SockAddr) -> io::Result<UnixAddr> {
         Ok(path) => UnixAddr::from_pathname(OsStr::new(path)),
         Err(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not in UTF-8")),
     }
+}
+
+pub(crate) const VSOCK: Option<Domain> = None;
+
+pub(crate) fn to_vsock(_addr: VsockAddr) -> io::Result<SockAddr> {
+    Err(unsupported(super::NO_VSOCK))
+}
+
+pub(crate) fn from_vsock(_raw: &SockAddr) -> Option<VsockAddr> {
+    None
 }
 
 /// SO_REUSEADDR on Windows is what no one wants (two owners of one port), and SO_REUSEPORT is not.

@@ -100,6 +100,8 @@ mod reseau_net {
     // `Interest` and `Ready` are beside the sockets here.
     use reseau::{net, net as io};
 
+    #[path = "tokio_datagrams/mod.rs"]
+    mod datagrams;
     #[path = "tokio/mod.rs"]
     mod programs;
 }

@@ -63,7 +63,7 @@ fn connected(world: &World, port: &Port) -> io::Result<()> {
 }
 
 fn listener(world: &World, addr: &Addr, backlog: u32) -> Port {
-    let port = world.open(crate::sys::domain(addr));
+    let port = world.open(crate::sys::domain(addr).unwrap());
     port.bind(addr).unwrap();
     port.listen(backlog).unwrap();
     port

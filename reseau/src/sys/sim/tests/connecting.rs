@@ -8,7 +8,7 @@ fn connect_takes_a_round_trip_and_both_ends_know_each_other() {
         let listener = listener(&world, &addr, 8);
         let at = listener.local_addr().unwrap();
         assert_ne!(port_of(&at), 0);
-        let client = world.open(crate::sys::domain(&addr));
+        let client = world.open(crate::sys::domain(&addr).unwrap());
         assert_eq!(kind(client.connected()), ErrorKind::NotConnected);
         assert!(!client.connect(&at).unwrap());
         assert!(!client.connected().unwrap());
@@ -210,11 +210,11 @@ fn a_listener_that_closes_resets_who_waited() {
         let world = World::new(8);
         let at = if unix { path("/l") } else { v4(80) };
         let listener = listener(&world, &at, 8);
-        let waiting = world.open(crate::sys::domain(&at));
+        let waiting = world.open(crate::sys::domain(&at).unwrap());
         waiting.connect(&at).unwrap();
         settle(&world);
         // One more is half-way when the listener goes.
-        let late = world.open(crate::sys::domain(&at));
+        let late = world.open(crate::sys::domain(&at).unwrap());
         late.connect(&at).unwrap();
         drop(listener);
         settle(&world);

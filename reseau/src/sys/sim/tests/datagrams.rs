@@ -10,7 +10,7 @@ fn dgram(world: &World, domain: Domain) -> Port {
 
 /// A datagram socket with a name.
 fn bound(world: &World, addr: &Addr) -> Port {
-    let port = dgram(world, crate::sys::domain(addr));
+    let port = dgram(world, crate::sys::domain(addr).unwrap());
     port.bind(addr).unwrap();
     port
 }
@@ -40,7 +40,7 @@ fn udp_echoes_and_names_whom_it_hears() {
         let world = World::new(50);
         let server = bound(&world, &here);
         let to = server.local_addr().unwrap();
-        let client = dgram(&world, crate::sys::domain(&here));
+        let client = dgram(&world, crate::sys::domain(&here).unwrap());
         assert_eq!(client.local_addr().unwrap().to_string(), wildcard);
         assert_eq!(client.send_to(b"hello", Some(&to)).unwrap(), 5);
         let bound = client.local_addr().unwrap();
@@ -140,7 +140,7 @@ fn sizes_have_a_limit() {
     let world = World::new(54);
     for (to, most) in [(v4(7), 65_507), (v6(7), 65_527)] {
         let server = bound(&world, &to);
-        let client = dgram(&world, crate::sys::domain(&to));
+        let client = dgram(&world, crate::sys::domain(&to).unwrap());
         let error = client.send_to(&vec![0; most + 1], Some(&to)).unwrap_err();
         #[cfg(unix)]
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
@@ -187,7 +187,7 @@ fn groups_are_heard_by_members_and_broadcasts_by_all() {
         let group: IpAddr = group.parse().unwrap();
         let any = Addr::Inet(any.parse().unwrap());
         let [a, b, c] = [(); 3].map(|()| {
-            let port = dgram(&world, crate::sys::domain(&addr));
+            let port = dgram(&world, crate::sys::domain(&addr).unwrap());
             port.set_option("reuse_address", 1).unwrap();
             port.bind(&any).unwrap();
             port
@@ -474,7 +474,8 @@ fn nothing_is_lost_without_faults() {
         let unix = seed % 2 == 1;
         let to = if unix { path("/run/all") } else { v4(1) };
         let server = bound(&world, &to);
-        let senders: Vec<Port> = (0..3).map(|_| dgram(&world, crate::sys::domain(&to))).collect();
+        let senders: Vec<Port> =
+            (0..3).map(|_| dgram(&world, crate::sys::domain(&to).unwrap())).collect();
         for sender in &senders {
             // Together they cannot have more under way than the server takes.
             sender.set_option("send_buffer_size", 1000 + world.below(20_000)).unwrap();

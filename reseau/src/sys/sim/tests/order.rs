@@ -25,7 +25,7 @@ fn workload(seed: u64) -> (u64, Duration) {
         match world.below(8) {
             0 | 1 => {
                 let at = listeners[world.below(3) as usize].local_addr().unwrap();
-                let port = world.open(crate::sys::domain(&at));
+                let port = world.open(crate::sys::domain(&at).unwrap());
                 if port.connect(&at).is_ok() {
                     ports.push(port);
                 }
