@@ -14,7 +14,7 @@ use crate::driver::{self, Home, Side, Who, connection};
 use crate::error::{Error, Operation};
 use crate::opt;
 use crate::rt::Remote;
-use crate::sys::{Fd, OsSocket};
+use crate::sys::{Claim, Fd, OsSocket};
 
 /// A source of connections: [`TcpListener`](crate::TcpListener) or
 /// [`UnixListener`](crate::UnixListener).
@@ -37,13 +37,15 @@ use crate::sys::{Fd, OsSocket};
 /// # }
 /// ```
 pub struct Listener<F: Family> {
+    /// Goes first, so that nobody finds the file of a listener that is gone.
+    claim: Option<Claim>,
     handle: Handle,
     family: PhantomData<fn() -> F>,
 }
 
 impl<F: Family> Listener<F> {
     pub(super) fn new(handle: Handle) -> Self {
-        Self { handle, family: PhantomData }
+        Self { claim: None, handle, family: PhantomData }
     }
 
     /// A listening descriptor of `home`'s kernel.
@@ -174,8 +176,18 @@ impl<F: Family> Listener<F> {
         &self.handle
     }
 
+    /// It keeps its file, whoever closes it in the end.
     pub(super) fn into_handle(self) -> Handle {
+        if let Some(claim) = self.claim {
+            claim.release();
+        }
         self.handle
+    }
+
+    #[cfg_attr(windows, allow(dead_code))]
+    pub(super) fn claimed(mut self, claim: Claim) -> Self {
+        self.claim = Some(claim);
+        self
     }
 
     pub(super) fn socket(&self) -> &OsSocket {

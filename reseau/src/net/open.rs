@@ -56,7 +56,7 @@ pub(super) fn listen(
     Err(tried.into_error(Operation::Bind))
 }
 
-fn listen_on(addr: &Addr, home: &Home) -> Result<Fd, (Operation, io::Error)> {
+pub(super) fn listen_on(addr: &Addr, home: &Home) -> Result<Fd, (Operation, io::Error)> {
     let failed = |operation| move |error| (operation, error);
     let fd = sys::domain(addr).and_then(|domain| home.open(domain));
     let fd = fd.map_err(failed(Operation::Open))?;

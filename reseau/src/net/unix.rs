@@ -10,10 +10,16 @@ use std::path::Path;
 #[cfg(unix)]
 use super::{Detached, DetachedListener, detach};
 use super::{Listener, Stream, Unix, open, split};
+#[cfg(unix)]
+use crate::addr::Addr;
 use crate::addr::UnixAddr;
+#[cfg(unix)]
+use crate::error::{Error, Operation};
 #[cfg(unix)]
 use crate::pool::Chunk;
 use crate::rt::Remote;
+#[cfg(unix)]
+use crate::sys::Claim;
 use crate::sys::{self, Kind};
 
 pub use super::socket::UnixSocket;
@@ -185,6 +191,46 @@ impl Stream<Unix> {
 
 #[cfg(unix)]
 impl Listener<Unix> {
+    /// As [`bind`](Self::bind), for a server that owns its path: the file that a dead one has left
+    /// there gives way, and the listener removes its own when it is dropped.
+    ///
+    /// A file gives way only if it is a socket on which nobody listens, as a connect has to show;
+    /// it is removed at the end only if it is still the same. ([`into_std`](Self::into_std) and
+    /// [`detach`](Self::detach) leave it.)
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixListener;
+    /// let path = std::env::temp_dir().join(format!("claimed-{}", std::process::id()));
+    /// drop(std::os::unix::net::UnixListener::bind(&path)?); // It leaves its file.
+    /// let listener = UnixListener::claim(&path)?;
+    /// let refused = UnixListener::claim(&path).unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
+    /// drop(listener);
+    /// assert!(!path.exists());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `AddrInUse` if somebody listens there, or if what is there is no socket; else as
+    /// [`bind`](Self::bind).
+    pub fn claim<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        let (path, home) = (path.as_ref(), open::here()?);
+        let addr = Addr::from(at(path)?);
+        // Worlds have no files, nor have names in the abstract namespace.
+        if home.world().is_some() || addr.unix().is_some_and(|addr| addr.as_pathname().is_none()) {
+            return Self::bind(path);
+        }
+        let bind = || open::listen_on(&addr, &home).map_err(|(_, error)| error);
+        match Claim::take(path, Kind::Stream, bind) {
+            Ok((fd, claim)) => Ok(Self::adopt(fd, &home).claimed(claim)),
+            Err(error) => Err(Error::new(Operation::Bind, error).local(addr.clone()).into()),
+        }
+    }
+
     /// Takes in a listener of std's, on the loop of this thread or else on the global one. It
     /// becomes non-blocking.
     ///

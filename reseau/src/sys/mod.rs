@@ -42,6 +42,8 @@ pub(crate) mod ancillary;
 #[cfg(unix)]
 mod ancillary_kinds;
 pub(crate) mod blocking;
+#[cfg(unix)]
+mod claim;
 #[cfg(all(feature = "async", any(target_os = "linux", target_os = "android")))]
 pub(crate) mod counter;
 mod credentials;
@@ -97,6 +99,21 @@ pub(crate) enum Kind {
 pub(crate) struct Accepted {
     pub(crate) fd: Fd,
     pub(crate) peer: Option<Addr>,
+}
+
+#[cfg(unix)]
+pub(crate) use claim::Claim;
+
+/// Only Unix leaves files to claim.
+#[cfg(windows)]
+#[derive(Debug)]
+pub(crate) enum Claim {}
+
+#[cfg(windows)]
+impl Claim {
+    pub(crate) fn release(self) {
+        match self {}
+    }
 }
 
 /// What a message may bring along.

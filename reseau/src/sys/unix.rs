@@ -244,14 +244,18 @@ pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io
 }
 
 /// Linux says "would block" for datagrams that can never come, and poll says that they are there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_shut(socket: &OsSocket) -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    const SHUT: libc::c_short = libc::POLLRDHUP;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    const SHUT: libc::c_short = 0;
-    let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: SHUT, revents: 0 };
+    let mut entry = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one entry, which outlives the call.
-    SHUT != 0 && unsafe { libc::poll(&raw mut entry, 1, 0) } > 0 && entry.revents & SHUT != 0
+    let count = unsafe { libc::poll(&raw mut entry, 1, 0) };
+    count > 0 && entry.revents & libc::POLLRDHUP != 0
+}
+
+/// What is shut here says so itself.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_shut(_socket: &OsSocket) -> bool {
+    false
 }
 
 pub(crate) fn number(socket: &OsSocket) -> (&'static str, RawFd) {
