@@ -333,7 +333,7 @@ pub(super) struct Interface(pub(super) &'static Place);
 
 impl Interface {
     fn place<'a>(&self, on: On<'_>, v4: &'a Place) -> io::Result<&'a Place> {
-        if on.is_v6()? { Ok(self.0) } else { Ok(v4) }
+        if v4.keys.is_some() && on.is_v6()? { Ok(self.0) } else { Ok(v4) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::codec::{Between, Decode, Destination, Encode, Flag};
-use super::fits::{Fresh, Inet, Tcp};
+use super::fits::{Fresh, Inet, Tcp, Udp};
 use super::sealed::Lent;
 use super::table::{Row, options, unread, unset};
 use super::values::{Choice, Discoveries, MtuDiscovery, Ports, Uncut};
@@ -34,16 +34,16 @@ options! {
         Tclass(u8) get Inet set Inet at TCLASS as Between(0, 255);
 
         /// What is received brings its [`Tos`] along, as ancillary data.
-        RecvTos(bool) get Inet set Inet at RECV_TOS as Flag;
+        RecvTos(bool) get Udp set Udp at RECV_TOS as Flag;
 
         /// What is received brings its [`Tclass`] along, as ancillary data.
-        RecvTclass(bool) get Inet set Inet at RECV_TCLASS as Flag;
+        RecvTclass(bool) get Udp set Udp at RECV_TCLASS as Flag;
 
         /// What is received brings its [`Ttl`] along, as ancillary data.
-        RecvTtl(bool) get Inet set Inet at RECV_TTL as Flag;
+        RecvTtl(bool) get Udp set Udp at RECV_TTL as Flag;
 
         /// What is received brings its [`HopLimit`] along, as ancillary data.
-        RecvHopLimit(bool) get Inet set Inet at RECV_HOP_LIMIT as Flag;
+        RecvHopLimit(bool) get Udp set Udp at RECV_HOP_LIMIT as Flag;
 
         /// Whether a socket of IPv6 takes IPv6 alone; systems differ in what they do when not
         /// told.

@@ -197,3 +197,7 @@ fn named(error: io::Error) -> io::Error {
 }
 
 const NOT_SIMULATED: &str = "the simulated kernel has no such option";
+
+#[cfg(test)]
+#[path = "option_tests.rs"]
+mod tests;

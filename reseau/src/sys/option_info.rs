@@ -59,7 +59,7 @@ impl Field {
 /// Longer than any record so far.
 pub(crate) const RECORD_MAX: usize = 512;
 
-#[cfg(any(test, target_vendor = "apple"))]
+#[cfg(any(all(test, target_os = "linux", target_env = "gnu"), target_vendor = "apple"))]
 const NONE: Field = Field(None);
 
 /// Linux' `struct tcp_info`, which only ever grows at its end.

@@ -83,7 +83,7 @@ places! {
     RECV_QUEUE_OVERFLOW: linux android => SOL_SOCKET SO_RXQ_OVFL;
 }
 
-// Of sockets of IP, at the level of all.
+// Of sockets of IP, at the level of all. (Windows takes SO_DONTROUTE, and does nothing.)
 places! {
     LINGER "linger": everywhere => SOL_SOCKET SO_LINGER;
     KEEP_ALIVE "keepalive": everywhere => SOL_SOCKET SO_KEEPALIVE;
@@ -95,8 +95,8 @@ places! {
     EXCLUSIVE_ADDRESS:
         windows => SOL_SOCKET SO_EXCLUSIVEADDRUSE,
         illumos => SOL_SOCKET SO_EXCLBIND;
-    BROADCAST: everywhere => SOL_SOCKET SO_BROADCAST;
-    DONT_ROUTE: everywhere => SOL_SOCKET SO_DONTROUTE;
+    BROADCAST "broadcast": everywhere => SOL_SOCKET SO_BROADCAST;
+    DONT_ROUTE: unix => SOL_SOCKET SO_DONTROUTE;
     BIND_DEVICE: linux android => SOL_SOCKET SO_BINDTODEVICE;
     BIND_INTERFACE:
         linux android => SOL_SOCKET SO_BINDTOIFINDEX,

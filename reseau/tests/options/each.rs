@@ -34,8 +34,12 @@ macro_rules! each {
         $check.on("TcpSocket", &$stage.fresh);
     };
     (Udp, $stage:ident, $check:expr) => {
+        $check.on("UdpSocket", &$stage.udp);
+        $crate::each::each!(WaitingUdp, $stage, $check);
+    };
+    (WaitingUdp, $stage:ident, $check:expr) => {
         if let Some(real) = &$stage.real {
-            $check.on("UdpSocket", &real.udp);
+            $check.on("blocking::UdpSocket", &real.waiting_udp);
             $check.on("std::net::UdpSocket", &opt::of(&real.std_udp));
         }
     };
@@ -44,39 +48,46 @@ macro_rules! each {
             $check.on("UnixStream", &unix.stream);
             $check.on("UnixListener", &unix.listener);
             $check.on("UnixSocket", &unix.fresh);
-        }
-        #[cfg(unix)]
-        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
             $check.on("UnixDatagram", &unix.datagram);
             if let Some(seqpacket) = &unix.seqpacket {
                 $check.on("UnixSeqpacket", seqpacket);
             }
+            if let Some(records) = &unix.records {
+                $check.on("UnixSeqpacketListener", records);
+            }
+        }
+        $crate::each::each!(WaitingUnix, $stage, $check);
+    };
+    (WaitingUnix, $stage:ident, $check:expr) => {
+        #[cfg(unix)]
+        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
             $check.on("blocking::UnixStream", &unix.waiting_stream);
             $check.on("blocking::UnixListener", &unix.waiting_listener);
+            if let Some(seqpacket) = &unix.waiting_seqpacket {
+                $check.on("blocking::UnixSeqpacket", seqpacket);
+            }
             $check.on("std UnixStream", &opt::of(&unix.std_stream));
+        }
+        $crate::each::each!(WaitingUnixDatagram, $stage, $check);
+    };
+    (WaitingUnixDatagram, $stage:ident, $check:expr) => {
+        #[cfg(unix)]
+        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
+            $check.on("blocking::UnixDatagram", &unix.waiting_datagram);
             $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
         }
     };
     (Datagram, $stage:ident, $check:expr) => {
         $crate::each::each!(Udp, $stage, $check);
-        #[cfg(unix)]
-        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
+        if let Some(unix) = &$stage.unix {
             $check.on("UnixDatagram", &unix.datagram);
-            $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
         }
+        $crate::each::each!(WaitingUnixDatagram, $stage, $check);
     };
     (Waiting, $stage:ident, $check:expr) => {
         $crate::each::each!(WaitingTcp, $stage, $check);
-        if let Some(real) = &$stage.real {
-            $check.on("std::net::UdpSocket", &opt::of(&real.std_udp));
-        }
-        #[cfg(unix)]
-        if let Some(unix) = $stage.real.as_ref().map(|real| &real.unix) {
-            $check.on("blocking::UnixStream", &unix.waiting_stream);
-            $check.on("blocking::UnixListener", &unix.waiting_listener);
-            $check.on("std UnixStream", &opt::of(&unix.std_stream));
-            $check.on("std UnixDatagram", &opt::of(&unix.std_datagram));
-        }
+        $crate::each::each!(WaitingUdp, $stage, $check);
+        $crate::each::each!(WaitingUnix, $stage, $check);
     };
     (WaitingTcp, $stage:ident, $check:expr) => {
         if let Some(real) = &$stage.real {

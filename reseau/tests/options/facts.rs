@@ -1,4 +1,6 @@
 //! What options mean, and what their values must be.
+// What some tests use that are left out elsewhere.
+#![cfg_attr(not(target_os = "linux"), allow(unused_imports))]
 use crate::watchdog::watched;
 use reseau::blocking::{TcpListener, TcpStream};
 use reseau::opt::{self, AddressFamily, MtuDiscovery, Ports, TcpState, Transfer};

@@ -148,10 +148,10 @@ tests! {
     hop_limit_min: HopLimitMin get Inet set Inet ip V6 [255, 0];
     tos: Tos get Inet set Inet ip V4 [0xb8, 0];
     tclass: Tclass get Inet set Inet ip V6 [0xb8, 0];
-    recv_tos: RecvTos get Inet set Inet ip V4 [true, false];
-    recv_tclass: RecvTclass get Inet set Inet ip V6 [true, false];
-    recv_ttl: RecvTtl get Inet set Inet ip V4 [true, false];
-    recv_hop_limit: RecvHopLimit get Inet set Inet ip V6 [true, false];
+    recv_tos: RecvTos get Udp set Udp ip V4 [true, false];
+    recv_tclass: RecvTclass get Udp set Udp ip V6 [true, false];
+    recv_ttl: RecvTtl get Udp set Udp ip V4 [true, false];
+    recv_hop_limit: RecvHopLimit get Udp set Udp ip V6 [true, false];
     only_v6: OnlyV6 get Inet set Fresh ip V6 [false, true];
     transparent: Transparent get Inet set Inet ip V4 [true, false] may PermissionDenied;
     transparent_v6: TransparentV6 get Inet set Inet ip V6 [true, false] may PermissionDenied;

@@ -13,6 +13,7 @@ pub(crate) struct Stage {
     pub(crate) listener: net::TcpListener,
     pub(crate) fresh: net::TcpSocket,
     pub(crate) bound: net::TcpSocket,
+    pub(crate) udp: net::UdpSocket,
     pub(crate) unix: Option<UnixStage>,
     /// Those that a simulated world does not have.
     pub(crate) real: Option<RealStage>,
@@ -22,12 +23,16 @@ pub(crate) struct UnixStage {
     pub(crate) stream: net::UnixStream,
     pub(crate) listener: net::UnixListener,
     pub(crate) fresh: net::UnixSocket,
+    pub(crate) datagram: net::UnixDatagram,
+    /// Not on macOS.
+    pub(crate) seqpacket: Option<net::UnixSeqpacket>,
+    pub(crate) records: Option<net::UnixSeqpacketListener>,
 }
 
 pub(crate) struct RealStage {
-    pub(crate) udp: net::UdpSocket,
     pub(crate) waiting_stream: blocking::TcpStream,
     pub(crate) waiting_listener: blocking::TcpListener,
+    pub(crate) waiting_udp: blocking::UdpSocket,
     pub(crate) std_stream: std::net::TcpStream,
     pub(crate) std_listener: std::net::TcpListener,
     pub(crate) std_udp: std::net::UdpSocket,
@@ -37,11 +42,10 @@ pub(crate) struct RealStage {
 
 #[cfg(unix)]
 pub(crate) struct RealUnix {
-    pub(crate) datagram: net::UnixDatagram,
-    /// Not on macOS.
-    pub(crate) seqpacket: Option<net::UnixSeqpacket>,
     pub(crate) waiting_stream: blocking::UnixStream,
     pub(crate) waiting_listener: blocking::UnixListener,
+    pub(crate) waiting_datagram: blocking::UnixDatagram,
+    pub(crate) waiting_seqpacket: Option<blocking::unix::UnixSeqpacket>,
     pub(crate) std_stream: std::os::unix::net::UnixStream,
     pub(crate) std_datagram: std::os::unix::net::UnixDatagram,
 }
@@ -112,11 +116,12 @@ impl Stage {
         bound.bind(ip.any_port())?;
         let real = match ground {
             Ground::Simulated => None,
-            Ground::Loop(_) => Some(RealStage::set(ip).await?),
+            Ground::Loop(_) => Some(RealStage::set(ip)?),
         };
         let simulated = real.is_none();
         let unix = if cfg!(unix) || simulated { Some(UnixStage::set()?) } else { None };
-        Ok(Self { stream, listener, fresh: ip.socket()?, bound, unix, real })
+        let udp = net::UdpSocket::bind(ip.any_port()).await?;
+        Ok(Self { stream, listener, fresh: ip.socket()?, bound, udp, unix, real })
     }
 }
 
@@ -126,22 +131,31 @@ impl UnixStage {
         let listener = net::UnixListener::bind(&path)?;
         let _ = std::fs::remove_file(&path);
         let (stream, _) = net::UnixStream::pair()?;
-        Ok(Self { stream, listener, fresh: net::UnixSocket::new_stream()? })
+        let path = place();
+        let records = net::UnixSeqpacketListener::bind(&path).ok();
+        let _ = std::fs::remove_file(&path);
+        Ok(Self {
+            stream,
+            listener,
+            fresh: net::UnixSocket::new_stream()?,
+            datagram: net::UnixDatagram::unbound()?,
+            seqpacket: net::UnixSeqpacket::pair().ok().map(|(one, _)| one),
+            records,
+        })
     }
 }
 
 impl RealStage {
-    async fn set(ip: Ip) -> io::Result<Self> {
-        let udp = net::UdpSocket::bind(ip.any_port()).await?;
+    fn set(ip: Ip) -> io::Result<Self> {
         let waiting_listener = blocking::TcpListener::bind(ip.any_port())?;
         let waiting_stream = blocking::TcpStream::connect(waiting_listener.local_addr()?)?;
         let std_listener = std::net::TcpListener::bind(ip.any_port())?;
         let std_stream = std::net::TcpStream::connect(std_listener.local_addr()?)?;
         let std_udp = std::net::UdpSocket::bind(ip.any_port())?;
         Ok(Self {
-            udp,
             waiting_stream,
             waiting_listener,
+            waiting_udp: blocking::UdpSocket::bind(ip.any_port())?,
             std_stream,
             std_listener,
             std_udp,
@@ -158,10 +172,10 @@ impl RealUnix {
         let waiting_listener = blocking::UnixListener::bind(&path)?;
         let _ = std::fs::remove_file(&path);
         Ok(Self {
-            datagram: net::UnixDatagram::unbound()?,
-            seqpacket: net::UnixSeqpacket::pair().ok().map(|(one, _)| one),
             waiting_stream: blocking::UnixStream::pair()?.0,
             waiting_listener,
+            waiting_datagram: blocking::UnixDatagram::unbound()?,
+            waiting_seqpacket: blocking::unix::UnixSeqpacket::pair().ok().map(|(one, _)| one),
             std_stream: std::os::unix::net::UnixStream::pair()?.0,
             std_datagram: std::os::unix::net::UnixDatagram::unbound()?,
         })
