@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use crate::meter::{Core, Counts};
-use crate::scenario::Mode;
+use crate::meter::{Core, Counts, Tally};
+use crate::scenario::Job;
 use crate::sys::{self, Rusage};
 
 /// A running server.
@@ -17,6 +17,7 @@ pub(crate) struct Process {
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
     counting: bool,
+    tallied: bool,
     /// Where it listens.
     pub(crate) addr: SocketAddr,
     /// Where it runs.
@@ -33,20 +34,16 @@ pub(crate) enum Refusal {
 
 impl Process {
     /// Starts the named server, with counters or without, and waits until it listens.
-    pub(crate) fn start(
-        name: &str,
-        mode: Mode,
-        core: Core,
-        counting: bool,
-    ) -> Result<Self, Refusal> {
+    pub(crate) fn start(name: &str, job: Job, core: Core, counting: bool) -> Result<Self, Refusal> {
         let mut child =
-            spawn(name, mode, core.number, counting).map_err(|e| Refusal::Broken(e.to_string()))?;
+            spawn(name, job, core.number, counting).map_err(|e| Refusal::Broken(e.to_string()))?;
         let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             unreachable!("both pipes were asked for")
         };
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process =
-            Self { child, orders, answers: BufReader::new(answers), counting, addr, core };
+        let answers = BufReader::new(answers);
+        let tallied = job.is_tallied();
+        let mut process = Self { child, orders, answers, counting, tallied, addr, core };
         let line = process.answer(START_LIMIT).map_err(|e| {
             Refusal::Broken(format!("did not start: {e}; its standard error may say more"))
         })?;
@@ -78,6 +75,15 @@ impl Process {
         }
         let [user_ns, user_instructions, system_instructions] = self.ask("counts")?;
         Ok(Some(Counts { user_ns, user_instructions, system_instructions }))
+    }
+
+    /// What it counted itself, if it does.
+    pub(crate) fn tally(&mut self) -> io::Result<Option<Tally>> {
+        if !self.tallied {
+            return Ok(None);
+        }
+        let [packets, bytes, cpu_ns, wall_ns] = self.ask("tally")?;
+        Ok(Some(Tally { packets, bytes, cpu_ns, wall_ns }))
     }
 
     fn ask<const N: usize>(&mut self, question: &str) -> io::Result<[f64; N]> {
@@ -120,9 +126,9 @@ impl Drop for Process {
     }
 }
 
-fn spawn(name: &str, mode: Mode, core: usize, counting: bool) -> io::Result<Child> {
+fn spawn(name: &str, job: Job, core: usize, counting: bool) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
-        .args(["server", name, mode.name(), &core.to_string()])
+        .args(["server", name, job.name(), &core.to_string()])
         .args(counting.then_some("count"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_lock_file_names_the_peers() {
-        for package in ["tokio", "compio", "monoio", "async-io", "io-uring"] {
+        for package in ["tokio", "compio", "monoio", "async-io", "io-uring", "quinn-udp"] {
             assert!(version(package).contains('.'), "no version of {package}");
         }
     }

@@ -17,7 +17,7 @@ pub(crate) struct Findings {
 /// One scenario.
 pub(crate) struct Section {
     pub(crate) scenario: Scenario,
-    /// In the order of [`Findings::servers`].
+    /// Of [`Findings::servers`] those that have a program for it, in that order.
     pub(crate) rows: Vec<(&'static Server, Outcome)>,
 }
 
@@ -45,6 +45,8 @@ pub(crate) struct Figures {
     pub(crate) user_instructions: Option<f64>,
     pub(crate) system_instructions: Option<f64>,
     pub(crate) latency: Option<Latency>,
+    /// The share of datagrams that did not come.
+    pub(crate) lost: Option<Spread>,
     /// In the order of the rounds.
     pub(crate) rounds: Vec<Round>,
 }
@@ -134,6 +136,10 @@ impl Figures {
                 .map(|(counts, n)| counts.system_instructions / n.max(1.0))
                 .filter(|&count| count > 0.0),
             latency: Latency::of(samples),
+            lost: samples
+                .iter()
+                .any(|sample| sample.lost.is_some())
+                .then(|| all(&|sample| sample.lost.unwrap_or(0.0))),
             rounds: samples.iter().map(Round::of).collect(),
         }
     }

@@ -29,6 +29,7 @@ pub(crate) struct Reading {
     softirq_ns: u64,
     ticks: Rusage,
     counts: Option<Counts>,
+    tally: Option<Tally>,
 }
 
 /// What a server used between two looks.
@@ -40,6 +41,17 @@ pub(crate) struct Usage {
     /// As the kernel's tick saw it.
     pub(crate) user_ns: f64,
     pub(crate) counts: Option<Counts>,
+    pub(crate) tally: Option<Tally>,
+}
+
+/// What a server counted itself, and its processor time and the time of day at that moment: it
+/// works on while the load asks.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) packets: f64,
+    pub(crate) bytes: f64,
+    pub(crate) cpu_ns: f64,
+    pub(crate) wall_ns: f64,
 }
 
 /// The counters of a process, read.
@@ -71,15 +83,17 @@ impl Reading {
     /// For the opening of an interval: the slow questions first, the exact ones last.
     pub(crate) fn first(server: &mut Process) -> io::Result<Self> {
         let (ticks, counts) = (server.rusage()?, server.counts()?);
-        let (total_ns, softirq_ns) = clocks(server)?;
-        Ok(Self { total_ns, softirq_ns, ticks, counts })
+        let tally = server.tally()?;
+        let (total_ns, softirq_ns) = clocks(server, tally)?;
+        Ok(Self { total_ns, softirq_ns, ticks, counts, tally })
     }
 
     /// For the close of an interval: the exact questions first.
     pub(crate) fn last(server: &mut Process) -> io::Result<Self> {
-        let (total_ns, softirq_ns) = clocks(server)?;
+        let tally = server.tally()?;
+        let (total_ns, softirq_ns) = clocks(server, tally)?;
         let (counts, ticks) = (server.counts()?, server.rusage()?);
-        Ok(Self { total_ns, softirq_ns, ticks, counts })
+        Ok(Self { total_ns, softirq_ns, ticks, counts, tally })
     }
 
     /// What was used from `first` until this.
@@ -94,13 +108,23 @@ impl Reading {
             user_instructions: to.user_instructions - from.user_instructions,
             system_instructions: to.system_instructions - from.system_instructions,
         });
-        Usage { total_ns: own_ns + softirq_ns, softirq_ns, user_ns: own_ns * share, counts }
+        let tally = self.tally.zip(first.tally).map(|(to, from)| Tally {
+            packets: to.packets - from.packets,
+            bytes: to.bytes - from.bytes,
+            cpu_ns: to.cpu_ns - from.cpu_ns,
+            wall_ns: to.wall_ns - from.wall_ns,
+        });
+        let (total_ns, user_ns) = (own_ns + softirq_ns, own_ns * share);
+        Usage { total_ns, softirq_ns, user_ns, counts, tally }
     }
 }
 
 /// Of the server, and of the kernel thread beside it.
-fn clocks(server: &Process) -> io::Result<(u64, u64)> {
-    let total_ns = sys::clock_ns(sys::cpu_clock(server.pid())?)?;
+fn clocks(server: &Process, tally: Option<Tally>) -> io::Result<(u64, u64)> {
+    let total_ns = match tally {
+        Some(tally) => tally.cpu_ns as u64,
+        None => sys::clock_ns(sys::cpu_clock(server.pid())?)?,
+    };
     let softirq_ns = server.core.softirq.map_or(Ok(0), sys::clock_ns)?;
     Ok((total_ns, softirq_ns))
 }

@@ -7,7 +7,7 @@ use crate::distance;
 use crate::figures::{Figures, Findings, Outcome, Section};
 use crate::load::{self, Sample};
 use crate::options::Options;
-use crate::scenario::{Mode, Scenario, Unit};
+use crate::scenario::{Job, Mode, Post, Scenario, Unit};
 use crate::servers::Server;
 
 /// Checks every server, then measures those that stand.
@@ -35,15 +35,17 @@ pub(crate) fn run(options: &Options) -> Findings {
 
 /// `None` if the server echoes byte for byte.
 fn check(server: &'static Server, options: &Options) -> Option<Outcome> {
-    let modes: &[Mode] = if server.lean { &[Mode::Echo, Mode::Lean] } else { &[Mode::Echo] };
-    for &mode in modes {
-        let started = Process::start(server.name, mode, options.server_core, false);
+    for job in [Job::Streams(Mode::Echo), LEAN, Job::Packets(Post::Echo)] {
+        if !server.serves(job) || (job == LEAN && !server.lean) {
+            continue;
+        }
+        let started = Process::start(server.name, job, options.server_core, false);
         let process = match started {
             Ok(process) => process,
             Err(refusal) => return Some(refusal.into()),
         };
-        if let Err(error) = load::verify(process.addr) {
-            return Some(Outcome::Failed(format!("{} does not echo: {error}", mode.name())));
+        if let Err(error) = load::verify(job, process.addr) {
+            return Some(Outcome::Failed(format!("{} does not echo: {error}", job.name())));
         }
     }
     None
@@ -55,6 +57,8 @@ fn section(
     options: &Options,
     progress: &Progress,
 ) -> Section {
+    let servers: Vec<_> =
+        servers.iter().copied().filter(|server| server.serves(scenario.job)).collect();
     let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
     let mut counted: Vec<Option<Sample>> = servers.iter().map(|_| None).collect();
     let mut excuses: Vec<Option<Outcome>> = servers.iter().map(|_| None).collect();
@@ -97,12 +101,12 @@ fn visit(
     options: &Options,
     counting: bool,
 ) -> Result<Sample, Outcome> {
-    if scenario.mode == Mode::Lean && !server.lean {
+    if scenario.job == LEAN && !server.lean {
         return Err(Outcome::Unavailable("it cannot wait without a buffer".into()));
     }
     let core = options.server_core;
     let distance = distance::measure(options.load_core, core.number);
-    let mut process = Process::start(server.name, scenario.mode, core, counting)?;
+    let mut process = Process::start(server.name, scenario.job, core, counting)?;
     let sample = load::visit(scenario.shape, &mut process, options.span);
     sample
         .map(|sample| Sample { distance, ..sample })
@@ -117,6 +121,8 @@ impl From<Refusal> for Outcome {
         }
     }
 }
+
+const LEAN: Job = Job::Streams(Mode::Lean);
 
 /// What the run tells while it runs: one line that changes on a terminal, plain lines elsewhere.
 struct Progress {

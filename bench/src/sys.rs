@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) mod mail;
+
 /// An epoll instance; tokens are chosen by the caller.
 pub(crate) struct Poller {
     epoll: OwnedFd,

@@ -69,6 +69,8 @@ pub enum Operation {
     Start,
     /// Giving the socket away.
     Detach,
+    /// Taking in a descriptor from elsewhere.
+    Adopt,
     /// Something else: the error came from outside.
     Other,
 }
@@ -274,6 +276,7 @@ impl Operation {
             Self::Resolve => "resolve",
             Self::Start => "start",
             Self::Detach => "detach",
+            Self::Adopt => "adopt",
             Self::Other => "operation",
         }
     }

@@ -78,15 +78,15 @@ pub mod sim;
 mod sync;
 mod sys;
 
-pub use addr::{Addr, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr};
+pub use addr::{Addr, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind};
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;
 #[cfg(feature = "async")]
 pub use net::{
-    Datagram, Detached, Interest, Listener, Ready, Stream, TcpListener, TcpSocket, TcpStream,
-    ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream, VsockListener,
-    VsockStream,
+    Datagram, Detached, Interest, Listener, Ready, Socket, Stream, TcpListener, TcpSocket,
+    TcpStream, ToSocketAddrs, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream,
+    VsockListener, VsockStream,
 };
 pub use packet::{Batch, Ecn, Packet};
 #[cfg(feature = "async")]
@@ -104,6 +104,11 @@ pub mod fuzzing {
     /// Runs one script on the model of a lane.
     pub fn lane(script: &[u8]) {
         crate::driver::fuzz_lane(script);
+    }
+
+    /// Reads any bytes as control data.
+    pub fn ancillary(control: &[u8]) {
+        crate::sys::ancillary::fuzz(control);
     }
 }
 

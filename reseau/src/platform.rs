@@ -25,6 +25,8 @@ pub const DIFFERENCES: &[Difference] = &[
     ),
     row("Unix streams", ["yes", "yes", "yes", "yes", "yes", "from Windows 10"]),
     row("`UnixStream::pair`", ["yes", "yes", "yes", "yes", "yes", "`Unsupported`"]),
+    row("Unix datagrams", ["yes", "yes", "yes", "yes", "yes", NO]),
+    row("`send_fds`, `recv_fds`", ["yes", "yes", "yes", "yes", "yes", "not there"]),
     row("abstract Unix names", ["yes", "yes", NO, NO, NO, NO]),
     row(
         "listeners set `SO_REUSEADDR`",
@@ -32,6 +34,32 @@ pub const DIFFERENCES: &[Difference] = &[
     ),
     row("`set_reuseport`", ["yes", "yes", "yes", "yes", NO, NO]),
     row("`set_quickack`", ["yes", "yes", NO, NO, NO, NO]),
+    row(
+        "a UDP packet tells",
+        [
+            "all",
+            "all",
+            "all",
+            "all but IPv4's interface (FreeBSD), or addresses",
+            "IPv6 addresses and ECN",
+            "sender, length, whether it was cut",
+        ],
+    ),
+    row(
+        "a UDP packet may wish for",
+        [
+            "all",
+            "all",
+            "all but IPv4's TTL",
+            "address, ECN, IPv6 (FreeBSD), or IPv6",
+            "IPv6 address and ECN",
+            NO,
+        ],
+    ),
+    row(
+        "UDP batches",
+        ["32 a call, GSO, GRO", "32 a call, GSO, GRO", "loop", "loop", "loop", "loop"],
+    ),
     row("writing to a closed peer", ["error", "error", "error", "error", "error", "error"]),
     row("sockets start inheritable", ["no", "no", "no, after a moment", "no", "no", "no"]),
     row("descriptors run out", ["sheds", "sheds", "sheds", "sheds", "sheds", "sheds"]),

@@ -58,6 +58,32 @@ fn options_and_pairs_are_where_the_table_says() {
     }
 }
 
+#[test]
+fn packets_tell_and_wish_what_the_table_says() {
+    if cfg!(target_endian = "big") && std::env::var_os("RESEAU_TEST_RUNNER").is_some() {
+        return; // The emulator hands the kernel's numbers on in the wrong byte order.
+    }
+    let open = || reseau::blocking::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let (here, there) = (open(), open());
+    there.tell();
+    let addr = there.local_addr().expect("its address");
+    here.send_to(b"x", addr).expect("a datagram");
+    let packet = there.recv_packet(&mut [0; 9]).expect("the datagram");
+    let Some(told) = claim("a UDP packet tells") else { return };
+    let all = [packet.local.is_some(), packet.interface.is_some(), packet.at.is_some()];
+    let all = all.into_iter().chain([packet.ecn.is_some(), packet.ttl.is_some()]);
+    assert_eq!(all.fold(true, |all, one| all & one), told == "all", "{told}: {packet:?}");
+    let mut packet = reseau::Packet::to(addr);
+    (packet.local, packet.ttl) = (Some(addr.ip()), Some(9));
+    let wished = here.send_packet(b"x", &packet).is_ok();
+    let claim = |what| claim(what).expect("the same system");
+    assert_eq!(wished, claim("a UDP packet may wish for") == "all");
+    // (Kernels before 5.0 and emulators have none.)
+    assert!(there.set_gro(true).is_err() || claim("UDP batches").ends_with("GRO"));
+    let datagrams = reseau::blocking::UnixDatagram::unbound().is_ok();
+    assert_eq!(datagrams, claim("Unix datagrams") == "yes");
+}
+
 #[cfg(feature = "async")]
 #[test]
 fn the_driver_is_the_one_of_the_table() {

@@ -53,6 +53,7 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, way: Way) -> io::Re
                     seconds,
                     usage,
                     latencies: None,
+                    lost: None,
                     distance: None,
                 });
             }

@@ -45,7 +45,14 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, slots: usize) -> io
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;
                 let latencies = Some(load.latencies);
-                return Ok(Sample { amount, seconds, usage, latencies, distance: None });
+                return Ok(Sample {
+                    amount,
+                    seconds,
+                    usage,
+                    latencies,
+                    lost: None,
+                    distance: None,
+                });
             }
         }
     }

@@ -41,7 +41,14 @@ pub(super) fn run(
             Turn::Closed { seconds, usage } => {
                 let amount = load.latencies.total() as f64;
                 let latencies = Some(load.latencies);
-                return Ok(Sample { amount, seconds, usage, latencies, distance: None });
+                return Ok(Sample {
+                    amount,
+                    seconds,
+                    usage,
+                    latencies,
+                    lost: None,
+                    distance: None,
+                });
             }
         }
     }

@@ -22,7 +22,14 @@ pub(super) fn run(server: &mut Process, count: usize) -> io::Result<Sample> {
     drop(streams);
     let amount = after.saturating_sub(before) as f64 / count as f64;
     // Not a rate: one second makes it stand as it is.
-    Ok(Sample { amount, seconds: 1.0, usage: Usage::default(), latencies: None, distance: None })
+    Ok(Sample {
+        amount,
+        seconds: 1.0,
+        usage: Usage::default(),
+        latencies: None,
+        lost: None,
+        distance: None,
+    })
 }
 
 /// Opens connections, a batch at a time, and has each of them echo one message.

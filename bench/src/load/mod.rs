@@ -2,6 +2,7 @@
 
 mod bulk;
 mod close;
+pub(crate) mod datagrams;
 mod echo;
 mod histogram;
 mod idle;
@@ -13,9 +14,18 @@ use std::time::{Duration, Instant};
 
 use crate::child::Process;
 use crate::meter::{Reading, Usage};
+use crate::scenario::Job;
+use datagrams::Crowd;
 
 pub(crate) use histogram::Histogram;
-pub(crate) use verify::verify;
+
+/// Whether a server does what its job is, byte for byte.
+pub(crate) fn verify(job: Job, addr: SocketAddr) -> io::Result<()> {
+    match job {
+        Job::Streams(_) => verify::verify(addr),
+        Job::Packets(_) => datagrams::verify(addr),
+    }
+}
 
 /// What the load does with a server.
 #[derive(Clone, Copy)]
@@ -24,6 +34,9 @@ pub(crate) enum Shape {
     BulkIn,
     BulkOut,
     Close { slots: usize },
+    PacketEcho(Crowd),
+    PacketsIn(Crowd),
+    PacketsOut(Crowd),
     Idle { connections: usize },
 }
 
@@ -34,6 +47,8 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     pub(crate) usage: Usage,
     pub(crate) latencies: Option<Histogram>,
+    /// Of the datagrams that were sent, the share that did not come.
+    pub(crate) lost: Option<f64>,
     /// Nanoseconds between the cores, before the visit.
     pub(crate) distance: Option<f64>,
 }
@@ -63,6 +78,9 @@ pub(crate) fn visit(shape: Shape, server: &mut Process, span: Span) -> io::Resul
                 Shape::BulkIn => bulk::run(&mut window, addr, bulk::Way::In),
                 Shape::BulkOut => bulk::run(&mut window, addr, bulk::Way::Out),
                 Shape::Close { slots } => close::run(&mut window, addr, slots),
+                Shape::PacketEcho(crowd) => datagrams::echo(&mut window, addr, crowd),
+                Shape::PacketsIn(crowd) => datagrams::inwards(&mut window, addr, crowd),
+                Shape::PacketsOut(crowd) => datagrams::outwards(&mut window, addr, crowd),
                 Shape::Idle { .. } => unreachable!("handled above"),
             }
         }

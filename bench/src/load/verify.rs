@@ -139,10 +139,10 @@ fn expect_end(stream: &mut TcpStream) -> io::Result<()> {
 
 /// Bytes that repeat for nobody's buffer size (xorshift).
 #[derive(Clone)]
-struct Noise(u64);
+pub(super) struct Noise(pub(super) u64);
 
 impl Noise {
-    fn next_byte(&mut self) -> u8 {
+    pub(super) fn next_byte(&mut self) -> u8 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

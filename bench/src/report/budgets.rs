@@ -27,7 +27,8 @@ pub(super) fn check(findings: &Findings) -> Vec<Budget> {
     }
     budgets.extend(close(findings));
     budgets.extend(idle(findings));
-    budgets.extend(blocking(findings));
+    budgets.extend(blocking(findings, "echo-64-1"));
+    budgets.extend(packets(findings));
     budgets
 }
 
@@ -86,11 +87,51 @@ fn idle(findings: &Findings) -> Option<Budget> {
     Some(Budget { what, found, met: ours.rate.median <= 1024.0 })
 }
 
-fn blocking(findings: &Findings) -> Option<Budget> {
-    let entry = |name| Some((name, findings.figures(name, "echo-64-1")?));
-    let what = "echo-64-1: blocking, at most 1.02 × std".to_owned();
+fn blocking(findings: &Findings, scenario: &str) -> Option<Budget> {
+    let entry = |name| Some((name, findings.figures(name, scenario)?));
+    let what = format!("{scenario}: blocking, at most 1.02 × std");
     let (ours, theirs) = (entry("reseau-blocking")?, entry("std-threads")?);
     Some(compare(what, ours, theirs, cpu, duration, 1.02))
+}
+
+/// Echo: no peer better. Floods: many times what tokio does by single calls; and in both, as
+/// little beside the kernel's work as a plain loop has.
+fn packets(findings: &Findings) -> Vec<Budget> {
+    let mut budgets = Vec::new();
+    let ours: Vec<_> = [OURS, OURS_BATCH].concat();
+    for scenario in ["udp-echo-64", "udp-echo-1200", "udp-train-1200"] {
+        for (what, value) in [("CPU", cpu as fn(&Round) -> f64), ("p99", p99)] {
+            let pairs = [
+                ("no peer better", &ours[..], &peers(findings)[..]),
+                ("one by one, no peer better", OURS, &["tokio-current", "compio"]),
+            ];
+            for (bar, ours, theirs) in pairs {
+                let ours = best(findings, scenario, ours, value);
+                let theirs = best(findings, scenario, theirs, value);
+                let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+                let what = format!("{scenario}: {what}, {bar}");
+                budgets.push(compare(what, ours, theirs, value, duration, 1.0));
+            }
+        }
+    }
+    budgets.extend(blocking(findings, "udp-echo-64"));
+    let floods = ["udp-in-64", "udp-in-1200", "udp-in-single-64"];
+    let floods = floods.into_iter().chain(["udp-out-64", "udp-out-1200", "udp-out-joined-1200"]);
+    for scenario in floods.clone() {
+        let ours = best(findings, scenario, OURS_BATCH, cpu);
+        let theirs = best(findings, scenario, &["tokio-current"], cpu);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        let what = format!("{scenario}: packets per CPU second, batched, 5 × tokio");
+        budgets.push(compare(what, ours, theirs, cpu, duration, 1.0 / 5.0));
+    }
+    for scenario in ["udp-train-1200"].into_iter().chain(floods) {
+        let ours = best(findings, scenario, OURS_BATCH, cpu);
+        let theirs = best(findings, scenario, &["raw-mmsg", "raw-gso"], cpu);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        let what = format!("{scenario}: CPU, batched, within 5 % of a raw loop");
+        budgets.push(compare(what, ours, theirs, cpu, duration, 1.05));
+    }
+    budgets
 }
 
 /// Whether `ours` is at most `limit` times `theirs`, as less of `value` is better.
@@ -142,3 +183,6 @@ fn slowness(round: &Round) -> f64 {
 
 /// Those that the bars are for: async, on a loop of their own.
 const OURS: &[&str] = &["reseau-uring", "reseau-ready"];
+
+/// The same, with many datagrams in a call.
+const OURS_BATCH: &[&str] = &["reseau-uring-batch", "reseau-ready-batch"];

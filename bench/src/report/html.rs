@@ -4,7 +4,7 @@ use super::chart::{self, escape};
 use super::{Report, budgets, duration, human, table};
 use crate::figures::{Figures, Findings, Round, Section};
 use crate::scenario::Unit;
-use crate::servers::Family;
+use crate::servers::{Family, Server};
 
 pub(super) fn page(report: &Report) -> String {
     let findings = &report.findings;
@@ -35,22 +35,36 @@ pub(super) fn page(report: &Report) -> String {
 fn overview(findings: &Findings) -> String {
     let mut text = String::from(
         "<section><h2>At a glance</h2><p>Server CPU for each operation (bytes for idle memory), \
-         medians; below it, the multiple of the cheapest in the column, within rounds.</p>\
-         <div class=\"scroll\"><table class=\"glance\"><thead><tr><th></th>",
+         medians; below it, the multiple of the cheapest in the column, within rounds.</p>\n",
     );
-    for section in &findings.sections {
+    for packets in [false, true] {
+        let of_kind = |section: &&Section| (section.scenario.unit == Unit::Packets) == packets;
+        let sections: Vec<&Section> = findings.sections.iter().filter(of_kind).collect();
+        if !sections.is_empty() {
+            text += &glances(findings, &sections);
+        }
+    }
+    text + "</section>\n"
+}
+
+/// The servers that have a program for one of these.
+fn glances(findings: &Findings, sections: &[&Section]) -> String {
+    let mut text =
+        String::from("<div class=\"scroll\"><table class=\"glance\"><thead><tr><th></th>");
+    for section in sections {
         text += &format!("<th>{}</th>", section.scenario.name);
     }
     text += "</tr></thead><tbody>\n";
-    for server in &findings.servers {
+    let serves = |server: &&Server| sections.iter().any(|one| server.serves(one.scenario.job));
+    for server in findings.servers.iter().copied().filter(|server| serves(server)) {
         let class = if server.family == Family::Reseau { " class=\"ours\"" } else { "" };
         text += &format!("<tr{class}><th title=\"{}\">{}</th>", escape(server.about), server.name);
-        for section in &findings.sections {
+        for section in sections {
             text += &glance(section, findings.figures(server.name, section.scenario.name));
         }
         text += "</tr>\n";
     }
-    text + "</tbody></table></div></section>\n"
+    text + "</tbody></table></div>\n"
 }
 
 fn glance(section: &Section, figures: Option<&Figures>) -> String {
@@ -168,7 +182,15 @@ const METHOD: &str = "\
     the server has the core for itself, throughput and CPU say the same thing twice; where the \
     load is the slower side, only CPU compares. A virtual machine's host may move its cores, and \
     a message costs up to three times as much when they are far apart: the distance is measured \
-    before every visit (in the JSON), and multiples are medians of those within a round.</p>\n";
+    before every visit (in the JSON), and multiples are medians of those within a round.</p>\
+    <p>Datagrams: before it is measured, each server has to send back datagrams of all lengths \
+    from none to 2,048 bytes, single ones and trains. In an echo the number in flight is bounded; \
+    what has not come back after 200 ms is sent again and counted as lost, and its latency runs \
+    from when it was first sent. In a flood the server counts, and says with its count what \
+    processor time it had used at that moment; lost is what the other side did not receive. Every \
+    datagram has its number, and lengths and order are checked. On a loopback the sender's core \
+    carries a datagram as far as the receiver's socket: sending looks dear and receiving cheap \
+    beside a network card.</p>\n";
 
 const STYLE: &str = "
 :root { --ink:#1a222c; --soft:#5c6875; --paper:#fff; --band:#f4f6f8; --line:#dde2e8;

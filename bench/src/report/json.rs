@@ -68,6 +68,12 @@ fn numbers(figures: &Figures) -> Vec<(&'static str, String)> {
     if let Some(instructions) = figures.system_instructions {
         fields.push(("system_instructions_per_op", format!("{instructions:.1}")));
     }
+    if let Some(lost) = figures.lost {
+        let number = |share: f64| format!("{share:.6}");
+        let Spread { low, median, high } = lost;
+        let ends = [("median", median), ("min", low), ("max", high)];
+        fields.push(("lost", object(ends.map(|(name, share)| (name, number(share))))));
+    }
     let rounds = figures.rounds.iter().map(|round| {
         let distance = round.distance.map_or_else(|| "null".to_owned(), |ns| format!("{ns:.0}"));
         object([

@@ -63,8 +63,11 @@ pub(super) fn heads(scenario: &Scenario) -> Vec<String> {
         );
         heads.push("user instr".to_owned());
     }
-    if matches!(scenario.unit, Unit::Messages | Unit::Connections) {
+    if scenario.has_latencies() {
         heads.extend(["p50", "p99", "p99.9"].map(str::to_owned));
+    }
+    if scenario.unit == Unit::Packets {
+        heads.push("lost".to_owned());
     }
     heads
 }
@@ -85,12 +88,15 @@ pub(super) fn cells(scenario: &Scenario, figures: &Figures) -> Vec<String> {
     cells.push(human(figures.softirq.median * per / 1e3));
     let instructions = figures.user_instructions.map(|count| human(count * per));
     cells.push(instructions.unwrap_or_else(|| "-".into()));
-    if scenario.unit == Unit::Bytes {
-        return cells;
+    if scenario.has_latencies() {
+        for q in [0.5, 0.99, 0.999] {
+            let latency = figures.latency.as_ref().map(|latency| duration(latency.at(q).median));
+            cells.push(latency.unwrap_or_else(|| "-".into()));
+        }
     }
-    for q in [0.5, 0.99, 0.999] {
-        let latency = figures.latency.as_ref().map(|latency| duration(latency.at(q).median));
-        cells.push(latency.unwrap_or_else(|| "-".into()));
+    if scenario.unit == Unit::Packets {
+        let lost = figures.lost.map(|lost| format!("{} %", human(lost.median * 100.0)));
+        cells.push(lost.unwrap_or_else(|| "-".into()));
     }
     cells
 }

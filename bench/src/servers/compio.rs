@@ -12,12 +12,17 @@ use super::{BULK_BYTES, ECHO_BYTES, Task};
 use crate::scenario::Mode;
 
 pub(super) fn run(task: Task) -> io::Result<()> {
+    runtime()?.block_on(accept(task))
+}
+
+/// One on io_uring.
+pub(super) fn runtime() -> io::Result<Runtime> {
     let runtime = Runtime::new()?;
     if !runtime.driver_type().is_iouring() {
         let why = "compio fell back to polling: no io_uring here";
         return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
-    runtime.block_on(accept(task))
+    Ok(runtime)
 }
 
 async fn accept(task: Task) -> io::Result<()> {

@@ -1,6 +1,7 @@
-//! The servers, each run in a process of its own by `bench server NAME MODE CORE`.
+//! The servers, each run in a process of its own by `bench server NAME JOB CORE`.
 
 mod compio;
+mod datagrams;
 mod epoll;
 mod monoio;
 mod multishot;
@@ -15,8 +16,8 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use crate::meter::Counters;
-use crate::scenario::Mode;
-use crate::sys;
+use crate::scenario::{Job, Mode};
+use crate::sys::{self, mail};
 
 /// A server that can be measured.
 pub(crate) struct Server {
@@ -27,7 +28,8 @@ pub(crate) struct Server {
     pub(crate) package: Option<&'static str>,
     /// Whether it has a program that holds no buffer for a silent connection.
     pub(crate) lean: bool,
-    run: fn(Task) -> io::Result<()>,
+    streams: Option<fn(Task) -> io::Result<()>>,
+    datagrams: Option<fn(datagrams::Task) -> io::Result<()>>,
 }
 
 /// Whose work is measured; decides the colour in the report.
@@ -48,8 +50,7 @@ impl Task {
     /// Tells the load that the server stands, and where. A server calls this once, as soon as
     /// nothing that the machine may refuse lies ahead.
     pub(crate) fn ready(&self) -> io::Result<()> {
-        let port = self.listener.local_addr()?.port();
-        answer(&format!("ready {port}"))
+        announce(self.listener.local_addr()?.port())
     }
 }
 
@@ -57,14 +58,36 @@ impl Server {
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|server| server.name == name)
     }
+
+    /// Whether it has programs for connections, or for datagrams, whichever the job is about.
+    pub(crate) fn serves(&self, job: Job) -> bool {
+        match job {
+            Job::Streams(_) => self.streams.is_some(),
+            Job::Packets(_) => self.datagrams.is_some(),
+        }
+    }
+
+    fn run(&self, job: Job) -> io::Result<()> {
+        let none = || io::Error::other("no program for that");
+        match job {
+            Job::Streams(mode) => {
+                let run = self.streams.ok_or_else(none)?;
+                run(Task { listener: sys::listen()?, mode })
+            }
+            Job::Packets(post) => {
+                let run = self.datagrams.ok_or_else(none)?;
+                run(datagrams::Task { socket: mail::bind()?, post })
+            }
+        }
+    }
 }
 
 /// The body of a server's process.
 pub(crate) fn main(args: &[String]) -> ExitCode {
     let outcome = match args {
-        [name, mode, core] => serve(name, mode, core, false),
-        [name, mode, core, count] if count == "count" => serve(name, mode, core, true),
-        _ => Err(io::Error::other("usage: bench server NAME MODE CORE [count]")),
+        [name, job, core] => serve(name, job, core, false),
+        [name, job, core, count] if count == "count" => serve(name, job, core, true),
+        _ => Err(io::Error::other("usage: bench server NAME JOB CORE [count]")),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let word = match error.raw_os_error() {
@@ -77,16 +100,16 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(name: &str, mode: &str, core: &str, count: bool) -> io::Result<()> {
+fn serve(name: &str, job: &str, core: &str, count: bool) -> io::Result<()> {
     let server = Server::named(name).ok_or_else(|| io::Error::other("no such server"))?;
-    let mode = Mode::parse(mode).ok_or_else(|| io::Error::other("no such mode"))?;
+    let job = Job::parse(job).ok_or_else(|| io::Error::other("no such job"))?;
     let core = core.parse().map_err(|_| io::Error::other("no such core"))?;
     sys::die_with_parent()?;
     sys::pin(core)?;
     sys::raise_descriptor_limit()?;
     let counters = count.then(Counters::open).transpose()?;
     std::thread::Builder::new().name("control".into()).spawn(move || control(counters))?;
-    (server.run)(Task { listener: sys::listen()?, mode })
+    server.run(job)
 }
 
 /// Answers the load's questions until its end of the pipe closes, then ends the process.
@@ -104,6 +127,9 @@ fn control(counters: Option<Counters>) {
                     Ok(format!("counts {} {user} {system}", counts.user_ns))
                 },
             ),
+            Ok("tally") => datagrams::TALLY
+                .read()
+                .map(|[packets, bytes, cpu, wall]| format!("tally {packets} {bytes} {cpu} {wall}")),
             _ => break,
         };
         if answered.and_then(|line| answer(&line)).is_err() {
@@ -111,6 +137,10 @@ fn control(counters: Option<Counters>) {
         }
     }
     std::process::exit(0);
+}
+
+fn announce(port: u16) -> io::Result<()> {
+    answer(&format!("ready {port}"))
 }
 
 fn answer(line: &str) -> io::Result<()> {
@@ -125,36 +155,102 @@ const fn peer(
     package: &'static str,
     run: fn(Task) -> io::Result<()>,
 ) -> Server {
-    Server { name, about, family: Family::Peer, package: Some(package), lean: true, run }
+    let (family, package) = (Family::Peer, Some(package));
+    Server { name, about, family, package, lean: true, streams: Some(run), datagrams: None }
 }
 
 const fn raw(name: &'static str, about: &'static str, run: fn(Task) -> io::Result<()>) -> Server {
-    Server { name, about, family: Family::Raw, package: None, lean: true, run }
+    let family = Family::Raw;
+    Server { name, about, family, package: None, lean: true, streams: Some(run), datagrams: None }
+}
+
+impl Server {
+    /// The same, for datagrams too.
+    const fn with(self, run: fn(datagrams::Task) -> io::Result<()>) -> Self {
+        Self { datagrams: Some(run), ..self }
+    }
+}
+
+/// A server of datagrams alone.
+const fn packets(
+    name: &'static str,
+    about: &'static str,
+    (family, package): (Family, Option<&'static str>),
+    run: fn(datagrams::Task) -> io::Result<()>,
+) -> Server {
+    Server { name, about, family, package, lean: false, streams: None, datagrams: Some(run) }
 }
 
 /// Every server, in the order in which a round visits them.
 pub(crate) const ALL: &[Server] = &[
-    reseau::URING,
-    reseau::READY,
+    reseau::URING.with(datagrams::uring),
+    reseau::READY.with(datagrams::ready),
     reseau::TOKIO,
-    reseau::BLOCKING,
-    peer("tokio-current", "tokio, current-thread runtime", "tokio", tokio::current),
+    reseau::BLOCKING.with(datagrams::blocking),
+    packets(
+        "reseau-uring-batch",
+        "reseau on its own loop, on io_uring: many datagrams in a call, cut and joined",
+        OURS,
+        datagrams::uring_batch,
+    ),
+    packets(
+        "reseau-ready-batch",
+        "reseau on its own loop, on epoll: many datagrams in a call, cut and joined",
+        OURS,
+        datagrams::ready_batch,
+    ),
+    packets(
+        "reseau-blocking-batch",
+        "reseau::blocking: many datagrams in a call, cut and joined",
+        OURS,
+        datagrams::blocking_batch,
+    ),
+    peer("tokio-current", "tokio, current-thread runtime", "tokio", tokio::current)
+        .with(datagrams::tokio),
     peer("tokio-multi", "tokio, multi-thread runtime", "tokio", tokio::multi),
     peer("smol", "async-io under smol's single-thread executor", "async-io", smol::run),
-    peer("compio", "compio, completion-based on io_uring", "compio", compio::run),
+    peer("compio", "compio, completion-based on io_uring", "compio", compio::run)
+        .with(datagrams::compio),
     peer("monoio", "monoio on io_uring", "monoio", monoio::run),
+    packets(
+        "quinn-udp",
+        "quinn-udp's socket on tokio: many datagrams in a call, cut and joined",
+        (Family::Peer, Some("quinn-udp")),
+        datagrams::quinn,
+    ),
     Server {
         lean: false,
         package: None,
-        ..peer("std-threads", "std::net, one thread per connection", "", threads::run)
+        ..peer(
+            "std-threads",
+            "std::net, one thread per connection (for all datagrams)",
+            "",
+            threads::run,
+        )
+        .with(datagrams::threads)
     },
-    raw("raw-epoll", "a plain loop on epoll, level-triggered, one buffer for all", epoll::run),
+    raw("raw-epoll", "a plain loop on epoll, level-triggered, one buffer for all", epoll::run)
+        .with(datagrams::raw_epoll),
     Server {
         lean: false,
         ..raw("raw-uring", "a plain loop on io_uring, one operation at a time", single_shot::run)
     },
     raw("raw-uring-multi", "a plain loop on io_uring, multishot and lent buffers", multishot::run),
+    packets(
+        "raw-mmsg",
+        "a plain loop on epoll, recvmmsg and sendmmsg: many datagrams in a call",
+        (Family::Raw, None),
+        datagrams::raw_mmsg,
+    ),
+    packets(
+        "raw-gso",
+        "as raw-mmsg, with datagrams cut and joined by the kernel (UDP_SEGMENT, UDP_GRO)",
+        (Family::Raw, None),
+        datagrams::raw_gso,
+    ),
 ];
+
+const OURS: (Family, Option<&str>) = (Family::Reseau, Some("reseau"));
 
 /// The buffer of a connection that echoes.
 pub(crate) const ECHO_BYTES: usize = 4096;

@@ -23,7 +23,8 @@ pub(super) const BLOCKING: Server = Server {
 };
 
 const fn ours(name: &'static str, about: &'static str, run: fn(Task) -> io::Result<()>) -> Server {
-    Server { name, about, family: Family::Reseau, package: Some("reseau"), lean: true, run }
+    let (family, package) = (Family::Reseau, Some("reseau"));
+    Server { name, about, family, package, lean: true, streams: Some(run), datagrams: None }
 }
 
 fn own_loop(kind: Kind, task: Task) -> io::Result<()> {
@@ -127,7 +128,7 @@ fn block(mut stream: blocking::TcpStream, mode: Mode) -> io::Result<()> {
 }
 
 /// A loop that cannot be made here is the machine's doing, as far as a bench can tell.
-fn unsupported(error: io::Error) -> io::Error {
+pub(super) fn unsupported(error: io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, error.to_string())
 }
 

@@ -66,6 +66,7 @@ impl sealed::Named for Inet {
     const DESCRIPTOR_FIRST: bool = false;
     const ENDS: bool = false;
     const PASSES: bool = false;
+    const FAMILY: Which = Which::Inet;
 }
 
 impl sealed::Named for Unix {
@@ -75,6 +76,7 @@ impl sealed::Named for Unix {
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = true;
     const PASSES: bool = true;
+    const FAMILY: Which = Which::Unix;
 }
 
 impl sealed::Named for Vsock {
@@ -84,10 +86,22 @@ impl sealed::Named for Vsock {
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = false;
     const PASSES: bool = false;
+    const FAMILY: Which = Which::Vsock;
+}
+
+/// The families, as values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(unnameable_types)]
+pub enum Which {
+    Inet,
+    Unix,
+    Vsock,
 }
 
 #[allow(unnameable_types)] // That is what seals it.
 pub(crate) mod sealed {
+    use super::Which;
+
     /// How `Debug` shows a socket of the family: as std does.
     pub trait Named {
         /// What the names of stream types begin with.
@@ -99,6 +113,7 @@ pub(crate) mod sealed {
         const DESCRIPTOR_FIRST: bool;
         /// Whether receiving datagrams can be ended.
         const ENDS: bool;
+        const FAMILY: Which;
         /// Whether bytes may bring descriptors along.
         const PASSES: bool;
     }

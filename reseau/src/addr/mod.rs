@@ -10,12 +10,15 @@ mod draft;
 mod endpoint;
 mod family;
 mod interface;
+pub mod kind;
 mod pipe;
 mod unix;
 mod vsock;
 
 pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
+#[allow(unused_imports)]
+pub(crate) use family::Which;
 pub use family::{Family, Inet, Unix, Vsock};
 pub use interface::InterfaceRef;
 pub use pipe::PipeName;

@@ -205,6 +205,7 @@ impl UdpSocket {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn recv_batch(&self, batch: &mut Batch) -> io::Result<usize> {
+        batch.clear(); // Also if it is too late to receive at all.
         self.0.on(Side::Recv, |socket, flags| message::recv_batch(socket, batch, flags))
     }
 

@@ -184,7 +184,7 @@ impl<F: Family> Listener<F> {
         self.handle
     }
 
-    #[cfg_attr(windows, allow(dead_code))]
+    #[allow(dead_code)] // Only Unix has files to claim.
     pub(super) fn claimed(mut self, claim: Claim) -> Self {
         self.claim = Some(claim);
         self

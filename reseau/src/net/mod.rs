@@ -39,6 +39,7 @@
 //!   They keep their [`kind`](std::io::Error::kind); the system's number is
 //!   [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`.
 //! - A listener's backlog is 511.
+mod builder;
 mod calls;
 mod closing;
 mod compat;
@@ -62,6 +63,7 @@ pub mod unix;
 mod unix_datagram;
 pub mod vsock;
 
+pub use builder::Socket;
 pub use datagram::Datagram;
 pub use detach::{Detached, DetachedListener};
 pub use listener::Listener;

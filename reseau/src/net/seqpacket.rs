@@ -4,13 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::{Handle, Ticket};
 use super::unix::{UCred, at};
 use super::{BACKLOG, Datagram, Interest, Ready, Unix, open};
 use crate::addr::{Addr, Family, UnixAddr};
-use crate::driver::{self, Side, connection};
+use crate::driver::{self, Home, Side, connection};
 use crate::error::{Error, Operation};
 use crate::opt;
 use crate::rt::sleep;
@@ -87,17 +88,7 @@ impl UnixSeqpacket {
         let home = open::here()?;
         let opened = home.open_as(Domain::UNIX, Kind::Seqpacket);
         let fd = opened.map_err(|error| Error::new(Operation::Open, error))?;
-        let addr = Addr::from(addr.clone());
-        loop {
-            match fd.connect(&addr) {
-                Ok(_) => return Ok(Self { records: Datagram::adopt(fd, &home) }),
-                // A full backlog, of which no system tells when it has room again.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
-                Err(error) => {
-                    return Err(Error::new(Operation::Connect, error).peer(addr).into());
-                }
-            }
-        }
+        connect(fd, addr.clone(), &home).await
     }
 
     /// Two ends of a connection that have no names.
@@ -257,7 +248,11 @@ impl UnixSeqpacketListener {
         let fd: Fd = opened.map_err(failed(Operation::Open))?;
         fd.bind(&addr).map_err(failed(Operation::Bind))?;
         fd.listen(BACKLOG).map_err(failed(Operation::Listen))?;
-        Ok(Self { handle: Handle::listener(fd, &home) })
+        Ok(Self::adopt(fd, &home))
+    }
+
+    pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {
+        Self { handle: Handle::listener(fd, home) }
     }
 
     /// Waits for the next connection, and says who it is. Any number of tasks may wait at the same
@@ -288,6 +283,19 @@ impl UnixSeqpacketListener {
 
     fn socket(&self) -> &OsSocket {
         self.handle.descriptor()
+    }
+}
+
+/// Connects a socket of this kind.
+pub(super) async fn connect(fd: Fd, addr: UnixAddr, home: &Arc<Home>) -> io::Result<UnixSeqpacket> {
+    let addr = Addr::from(addr);
+    loop {
+        match fd.connect(&addr) {
+            Ok(_) => return Ok(UnixSeqpacket { records: Datagram::adopt(fd, home) }),
+            // A full backlog, of which no system tells when it has room again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
+            Err(error) => return Err(Error::new(Operation::Connect, error).peer(addr).into()),
+        }
     }
 }
 

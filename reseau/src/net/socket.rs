@@ -340,7 +340,7 @@ fn fresh(domain: Domain) -> io::Result<Fd> {
 }
 
 /// The socket on its way to a loop. It may have come from elsewhere, and block.
-fn prepared(fd: Fd) -> io::Result<(Fd, std::sync::Arc<driver::Home>)> {
+pub(super) fn prepared(fd: Fd) -> io::Result<(Fd, std::sync::Arc<driver::Home>)> {
     match fd {
         Fd::Os(socket) => open::adopt(socket),
         simulated => {
@@ -351,12 +351,12 @@ fn prepared(fd: Fd) -> io::Result<(Fd, std::sync::Arc<driver::Home>)> {
     }
 }
 
-fn bind(fd: &Fd, addr: Addr) -> io::Result<()> {
+pub(super) fn bind(fd: &Fd, addr: Addr) -> io::Result<()> {
     let bound = fd.bind(&addr);
     bound.map_err(|error| Error::new(Operation::Bind, error).local(addr).into())
 }
 
-fn listen(fd: &Fd, backlog: u32) -> io::Result<()> {
+pub(super) fn listen(fd: &Fd, backlog: u32) -> io::Result<()> {
     fd.listen(backlog).map_err(|error| {
         let error = Error::new(Operation::Listen, error);
         match fd.local_addr() {

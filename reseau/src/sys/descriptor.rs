@@ -86,4 +86,37 @@ macro_rules! owns_descriptor {
     };
 }
 
-pub(crate) use {borrows_descriptor, owns_descriptor};
+/// `TryFrom` and `TryInto` of owned descriptors: `$from` is `fn(OsSocket) -> io::Result<Self>`,
+/// `$into` the way back.
+macro_rules! adopts_descriptor {
+    ([$($generics:tt)*] $type:ty, $from:expr, $into:expr) => {
+        #[cfg(unix)]
+        $crate::sys::adopts_descriptor!(@ [$($generics)*] $type, $from, $into, std::os::fd::OwnedFd);
+        #[cfg(windows)]
+        $crate::sys::adopts_descriptor!(
+            @ [$($generics)*] $type, $from, $into, std::os::windows::io::OwnedSocket
+        );
+    };
+    (@ [$($generics:tt)*] $type:ty, $from:expr, $into:expr, $owned:path) => {
+        impl<$($generics)*> TryFrom<$owned> for $type {
+            type Error = std::io::Error;
+
+            /// Looks whether it is one, and takes it.
+            fn try_from(owned: $owned) -> std::io::Result<Self> {
+                let from = $from;
+                from($crate::sys::OsSocket::from(owned))
+            }
+        }
+
+        impl<$($generics)*> TryFrom<$type> for $owned {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $type) -> std::io::Result<Self> {
+                let into = $into;
+                into(socket).map(Into::into)
+            }
+        }
+    };
+}
+
+pub(crate) use {adopts_descriptor, borrows_descriptor, owns_descriptor};

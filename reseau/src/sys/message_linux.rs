@@ -3,14 +3,15 @@
 #![allow(unsafe_code)]
 
 use super::messages::{self, Control, Wishes};
-use super::{OsSocket, SockAddr, message};
+use super::{Domain, Kind, OsSocket, Side, SockAddr, message, system};
 use crate::packet::{Batch, Packet};
 use socket2::SockAddrStorage;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 /// `None` if the kernel has no such call (it may be emulated, or filtered).
 pub(crate) fn recv_many(
@@ -51,7 +52,7 @@ pub(crate) fn send_many(
     if MANY_OUT.is(Known::No) {
         return None;
     }
-    if !segments(socket) {
+    if batch.groups().any(|group| group.count > 1) && !segments(socket) {
         batch.set_offload(false);
     }
     let mut total = 0;
@@ -210,15 +211,30 @@ fn refuses_segments(batch: &mut Batch, error: &io::Error) -> bool {
     true
 }
 
-/// Whether the kernel cuts datagrams. One that does not would send them as one: so it is asked.
+/// Whether the kernel cuts datagrams. One that does not know the request ignores it, and would
+/// send many as one; so it is asked, and then tried, once in a process: emulators answer like the
+/// kernel under them and hand the request on in a form that it does not know.
 fn segments(socket: &OsSocket) -> bool {
     if SEGMENTS.is(Known::NotYet) {
-        match udp_option(socket, libc::UDP_SEGMENT) {
-            Ok(_) => SEGMENTS.set(Known::Yes),
-            Err(_) => SEGMENTS.set(Known::No),
-        }
+        let cuts = udp_option(socket, libc::UDP_SEGMENT).is_ok()
+            && (cuts(Ipv4Addr::LOCALHOST.into()).or_else(|_| cuts(Ipv6Addr::LOCALHOST.into())))
+                .unwrap_or(false);
+        SEGMENTS.set(if cuts { Known::Yes } else { Known::No });
     }
     SEGMENTS.is(Known::Yes)
+}
+
+/// Sends itself two datagrams as one message.
+fn cuts(loopback: IpAddr) -> io::Result<bool> {
+    let any = SocketAddr::new(loopback, 0);
+    let socket = system::open(Domain::for_address(any), Kind::Dgram)?;
+    socket.bind(&any.into())?;
+    socket.connect(&socket.local_addr()?)?;
+    let mut draft = Wishes::new();
+    draft.push(libc::SOL_UDP, libc::UDP_SEGMENT, &[1_u16]);
+    messages::transmit(&socket, b"ab", None, draft.bytes(), libc::MSG_NOSIGNAL)?;
+    system::wait(&socket, Side::Recv, Some(Duration::from_millis(100)))?;
+    Ok(messages::recv(&socket, &mut [0; 2], 0)? == 1)
 }
 
 fn udp_option(socket: &OsSocket, name: i32) -> io::Result<i32> {

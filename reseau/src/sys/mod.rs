@@ -75,6 +75,8 @@ mod system;
 mod system;
 
 pub(crate) use credentials::{Credentials, of_peer};
+#[cfg(feature = "async")]
+pub(crate) use descriptor::adopts_descriptor;
 pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 
@@ -149,6 +151,17 @@ impl Fd {
     /// As [`open`](Self::open), of any kind.
     pub(crate) fn open_as(domain: Domain, kind: Kind) -> io::Result<Self> {
         system::open(domain, kind).map(Self::Os)
+    }
+
+    /// As [`open_as`](Self::open_as), with a protocol of that number.
+    pub(crate) fn open_with(domain: Domain, kind: Kind, protocol: u16) -> io::Result<Self> {
+        if protocol == 0 {
+            return Self::open_as(domain, kind);
+        }
+        let protocol = socket2::Protocol::from(i32::from(protocol));
+        let socket = OsSocket::new(domain, kind.of_system(), Some(protocol))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self::Os(socket))
     }
 
     /// Two connected Unix-domain sockets (`Unsupported` on Windows).
@@ -421,6 +434,23 @@ pub(crate) fn domain(addr: &Addr) -> io::Result<Domain> {
 
 const NO_PIPES: &str = "named pipes are not served yet";
 const NO_VSOCK: &str = "vsock needs Linux";
+
+/// The domain of vsock; `Unsupported` where there is none.
+pub(crate) fn vsock() -> io::Result<Domain> {
+    system::VSOCK.ok_or_else(|| unsupported(NO_VSOCK))
+}
+
+/// How a socket from elsewhere sends; `None` if it is none of our ways.
+pub(crate) fn kind(socket: &OsSocket) -> io::Result<Option<Kind>> {
+    let found = socket.r#type()?;
+    let kinds = [Kind::Stream, Kind::Dgram, Kind::Seqpacket];
+    Ok(kinds.into_iter().find(|kind| kind.of_system() == found))
+}
+
+/// Whether a socket from elsewhere listens, where the system tells.
+pub(crate) fn listens(socket: &OsSocket) -> Option<bool> {
+    option::On::Os(socket).number(&option::places::ACCEPTING).ok().map(|listens| listens != 0)
+}
 
 impl Kind {
     fn of_system(self) -> Type {

@@ -1,5 +1,5 @@
 //! UDP: std's calls, and datagrams with their circumstances.
-use crate::{is_timeout, watched};
+use crate::{is_timeout, tells_true, watched};
 use reseau::blocking::UdpSocket;
 use reseau::{Error, Packet};
 use std::io::ErrorKind;
@@ -90,15 +90,18 @@ fn what_is_too_long_is_refused_whole() {
 #[test]
 fn all_addresses_are_tried_and_the_error_tells() {
     watched(|| {
-        let foreign = SocketAddr::from(([192, 0, 2, 1], 0));
+        let (_owner, taken) = open(Ipv4Addr::LOCALHOST.into());
         let good = SocketAddr::from(([127, 0, 0, 1], 0));
-        let socket = UdpSocket::bind(&[foreign, good][..]).unwrap();
+        let socket = UdpSocket::bind(&[taken, good][..]).unwrap();
         assert!(socket.local_addr().unwrap().ip().is_loopback());
-        let error = UdpSocket::bind(foreign).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-        assert_eq!(Error::of(&error).unwrap().local_addr(), Some(&foreign.into()));
-        let taken = UdpSocket::bind(socket.local_addr().unwrap()).unwrap_err();
-        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+        let error = UdpSocket::bind(taken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        assert_eq!(Error::of(&error).unwrap().local_addr(), Some(&taken.into()));
+        if cfg!(unix) {
+            // (Wine lets one have any address.)
+            let foreign = UdpSocket::bind("192.0.2.1:0").unwrap_err();
+            assert_eq!(foreign.kind(), ErrorKind::AddrNotAvailable);
+        }
         let nothing: &[SocketAddr] = &[];
         for error in [
             UdpSocket::bind(nothing).unwrap_err(),
@@ -252,14 +255,17 @@ fn a_packet_tells_what_the_system_knows() {
         let mut buf = [0; 9];
         let packet = b.recv_packet(&mut buf).unwrap();
         assert_eq!((packet.len, packet.truncated, packet.peer), (5, false, Some(from)));
-        if cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple")) {
+        let all = cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
+        if all && tells_true() {
             assert_eq!(packet.local, Some(ip));
             assert!(packet.interface.is_some() && packet.ecn == Some(reseau::Ecn::NotEct));
             assert!(packet.at.is_some_and(|at| at > before));
             assert_eq!(packet.ttl, Some(if ip.is_ipv4() { 44 } else { 64 }));
         }
-        b.send_packet(b"back", &packet.reply()).unwrap();
-        assert_eq!(a.recv_from(&mut buf).unwrap(), (4, addr));
+        if tells_true() {
+            b.send_packet(b"back", &packet.reply()).unwrap();
+            assert_eq!(a.recv_from(&mut buf).unwrap(), (4, addr));
+        }
         a.connect(addr).unwrap();
         a.send_packet(b"there", &Packet::connected()).unwrap();
         assert_eq!(b.recv_packet(&mut buf[..2]).unwrap().len, 2);
@@ -271,6 +277,9 @@ fn a_packet_tells_what_the_system_knows() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn an_answer_comes_from_the_address_that_was_asked() {
+    if !tells_true() {
+        return;
+    }
     watched(|| {
         let server = UdpSocket::bind("0.0.0.0:0").unwrap();
         server.tell();
@@ -316,11 +325,17 @@ mod groups {
         }
     }
 
-    /// One that sends to groups through the loopback.
-    fn sender() -> UdpSocket {
+    /// One that sends to groups through the loopback. (Emulators do not let one choose.)
+    fn sender() -> Option<UdpSocket> {
         let socket = socket2::Socket::from(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
-        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
-        UdpSocket::from(std::net::UdpSocket::from(socket))
+        match socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST) {
+            Ok(()) => Some(UdpSocket::from(std::net::UdpSocket::from(socket))),
+            Err(error) if std::env::var_os("RESEAU_TEST_RUNNER").is_some() => {
+                eprintln!("skipped: {error}");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     #[test]
@@ -328,7 +343,7 @@ mod groups {
         watched(|| {
             let group = IpAddr::from([239, 77, 3, 2]);
             let (member, addr) = open(Ipv4Addr::UNSPECIFIED.into());
-            let sender = sender();
+            let Some(sender) = sender() else { return };
             member.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let ways: [InterfaceRef; 3] = ["lo".into(), 1.into(), Ipv4Addr::LOCALHOST.into()];
             for way in ways {
@@ -350,7 +365,7 @@ mod groups {
         watched(|| {
             let (member, addr) = open(Ipv4Addr::UNSPECIFIED.into());
             member.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-            let sender = sender();
+            let Some(sender) = sender() else { return };
             let (own, other) = ([127, 0, 0, 1].into(), [127, 0, 0, 99].into());
             let ways: [InterfaceRef; 2] = ["lo".into(), Ipv4Addr::LOCALHOST.into()];
             for way in ways {
@@ -384,7 +399,9 @@ mod groups {
                 );
                 member.leave_multicast(group, way).unwrap();
             }
-            member.join_ssm("ff35::77:1".parse().unwrap(), Ipv6Addr::LOCALHOST.into(), 1).unwrap();
+            let source = Ipv6Addr::LOCALHOST.into();
+            let joined = member.join_ssm("ff35::77:1".parse().unwrap(), source, 1);
+            assert!(joined.is_ok() || std::env::var_os("RESEAU_TEST_RUNNER").is_some());
         });
     }
 

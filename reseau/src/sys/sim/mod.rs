@@ -79,7 +79,7 @@ impl World {
     }
 
     /// A fresh stream socket of IPv4, IPv6 or the Unix domain.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn open(&self, domain: Domain) -> Port {
         self.open_as(domain, Kind::Stream).expect("worlds have streams")
     }
