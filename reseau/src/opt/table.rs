@@ -3,7 +3,7 @@ use std::io;
 
 use super::{ip, socket, tcp, udp};
 use crate::error::{Error, Operation};
-use crate::sys::option::Place;
+use crate::sys::option::{Place, named};
 
 /// What there is to say of an option: a line of `docs/options.md`.
 #[derive(Clone, Copy, Debug)]
@@ -182,11 +182,11 @@ macro_rules! fits {
 
 /// What is said of an option that could not be read, and of one that could not be set.
 pub(super) fn unread(option: &str, error: io::Error) -> io::Error {
-    Error::new(Operation::GetOption, error).target(option).into()
+    Error::new(Operation::GetOption, named(error)).target(option).into()
 }
 
 pub(super) fn unset(option: &str, error: io::Error) -> io::Error {
-    Error::new(Operation::SetOption, error).target(option).into()
+    Error::new(Operation::SetOption, named(error)).target(option).into()
 }
 
 pub(super) use options;

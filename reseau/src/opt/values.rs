@@ -3,7 +3,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use super::codec::{Decode, Encode, Numeric, invalid, strange};
-use crate::sys::option::{DONT_FRAGMENT, MTU_DISCOVERY, On, Place};
+use crate::sys::option::{DONT_FRAGMENT, MTU_DISCOVERY, On, Place, VSOCK};
 use crate::sys::{Domain, Type};
 
 /// How a socket sends.
@@ -32,6 +32,8 @@ pub enum AddressFamily {
     V6,
     /// Paths and other names of this machine.
     Unix,
+    /// Virtual machines and their host.
+    Vsock,
     /// Something else: the system's number for it.
     Other(i32),
 }
@@ -91,6 +93,7 @@ impl Decode<AddressFamily> for Families {
             Domain::IPV4 => AddressFamily::V4,
             Domain::IPV6 => AddressFamily::V6,
             Domain::UNIX => AddressFamily::Unix,
+            domain if Some(domain) == VSOCK => AddressFamily::Vsock,
             _ => AddressFamily::Other(number),
         })
     }

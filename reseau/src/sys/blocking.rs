@@ -7,9 +7,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+pub(crate) use super::option::{quickack, set_quickack};
 pub(crate) use system::{
-    AT_ONCE_MAX, PEEK, TIMED_OUT, TIMEOUT_MIN, at_once, is_nonblocking, is_shut, number, quickack,
-    set_quickack,
+    AT_ONCE_MAX, PEEK, TIMED_OUT, TIMEOUT_MIN, at_once, is_nonblocking, is_shut, number,
 };
 
 /// A socket that waits: closed on exec, never raising SIGPIPE.

@@ -91,7 +91,9 @@ macro_rules! owns_descriptor {
 macro_rules! adopts_descriptor {
     ([$($generics:tt)*] $type:ty, $from:expr, $into:expr) => {
         #[cfg(unix)]
-        $crate::sys::adopts_descriptor!(@ [$($generics)*] $type, $from, $into, std::os::fd::OwnedFd);
+        $crate::sys::adopts_descriptor!(
+            @ [$($generics)*] $type, $from, $into, std::os::fd::OwnedFd
+        );
         #[cfg(windows)]
         $crate::sys::adopts_descriptor!(
             @ [$($generics)*] $type, $from, $into, std::os::windows::io::OwnedSocket

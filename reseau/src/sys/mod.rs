@@ -14,8 +14,6 @@
 //! - `is_connecting(error)`: a non-blocking `connect` is under way;
 //! - `to_unix(addr)` and `from_unix(raw)`: names in the file system, abstract ones, none;
 //! - `VSOCK`, `to_vsock(addr)` and `from_vsock(raw)`: a domain that Linux alone has;
-//! - `reuse_port`, `tos`, `tclass`, `quickack` and their `set_` twins: options that some systems
-//!   lack;
 //! - `waiting(domain, kind)`, `waiting_pair(kind)`: sockets for the blocking door, which wait;
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
@@ -298,82 +296,6 @@ impl Fd {
     pub(crate) fn peer_addr(&self) -> io::Result<Addr> {
         either!(self, socket => from_sock_addr(&socket.peer_addr()?), port => port.peer_addr())
     }
-}
-
-/// The options table: for each its two names, its type, and the two calls that read and write it.
-/// A simulated socket keeps them under the name of the first.
-macro_rules! options {
-    ($($get:ident, $set:ident: $value:ty => $read:path, $write:path;)*) => {
-        impl Fd {
-            $(
-                pub(crate) fn $get(&self) -> io::Result<$value> {
-                    either!(self,
-                        socket => $read(socket),
-                        port => port.option(stringify!($get)).map(OptionValue::from_number))
-                }
-
-                pub(crate) fn $set(&self, value: $value) -> io::Result<()> {
-                    either!(self,
-                        socket => $write(socket, value),
-                        port => port.set_option(stringify!($get), OptionValue::to_number(value)))
-                }
-            )*
-        }
-    };
-}
-
-options! {
-    nodelay, set_nodelay: bool => OsSocket::tcp_nodelay, OsSocket::set_tcp_nodelay;
-    ttl, set_ttl: u32 => OsSocket::ttl_v4, OsSocket::set_ttl_v4;
-    linger, set_linger: Option<Duration> => OsSocket::linger, OsSocket::set_linger;
-    keepalive, set_keepalive: bool => OsSocket::keepalive, OsSocket::set_keepalive;
-    reuse_address, set_reuse_address: bool =>
-        OsSocket::reuse_address, OsSocket::set_reuse_address;
-    reuse_port, set_reuse_port: bool => system::reuse_port, system::set_reuse_port;
-    recv_buffer_size, set_recv_buffer_size: usize =>
-        OsSocket::recv_buffer_size, OsSocket::set_recv_buffer_size;
-    send_buffer_size, set_send_buffer_size: usize =>
-        OsSocket::send_buffer_size, OsSocket::set_send_buffer_size;
-    only_v6, set_only_v6: bool => OsSocket::only_v6, OsSocket::set_only_v6;
-    tos, set_tos: u32 => system::tos, system::set_tos;
-    tclass, set_tclass: u32 => system::tclass, system::set_tclass;
-    quickack, set_quickack: bool => system::quickack, system::set_quickack;
-    broadcast, set_broadcast: bool => OsSocket::broadcast, OsSocket::set_broadcast;
-    multicast_loop_v4, set_multicast_loop_v4: bool =>
-        OsSocket::multicast_loop_v4, OsSocket::set_multicast_loop_v4;
-    multicast_ttl_v4, set_multicast_ttl_v4: u32 =>
-        OsSocket::multicast_ttl_v4, OsSocket::set_multicast_ttl_v4;
-    multicast_loop_v6, set_multicast_loop_v6: bool =>
-        OsSocket::multicast_loop_v6, OsSocket::set_multicast_loop_v6;
-}
-
-/// How a simulated socket keeps an option's value.
-#[cfg(feature = "async")]
-trait OptionValue {
-    fn to_number(self) -> u64;
-    fn from_number(number: u64) -> Self;
-}
-
-#[cfg(feature = "async")]
-macro_rules! option_value {
-    ($($value:ty: $self:ident => $to:expr, $number:ident => $from:expr;)*) => {$(
-        impl OptionValue for $value {
-            fn to_number($self) -> u64 { $to }
-            fn from_number($number: u64) -> Self { $from }
-        }
-    )*};
-}
-
-#[cfg(feature = "async")]
-option_value! {
-    bool: self => u64::from(self), number => number != 0;
-    u32: self => u64::from(self), number => u32::try_from(number).unwrap_or(Self::MAX);
-    usize: self => self as u64, number => Self::try_from(number).unwrap_or(Self::MAX);
-    // 0: none; otherwise the milliseconds and one.
-    Option<Duration>: self => self.map_or(0, |span| {
-            u64::try_from(span.as_millis()).map_or(u64::MAX, |millis| millis.saturating_add(1))
-        }),
-        number => number.checked_sub(1).map(Duration::from_millis);
 }
 
 /// A spare descriptor: given up to shed one connection when the process has none left.

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 #[cfg(feature = "async")]
-use super::{OptionValue, sim};
+use super::sim;
 
 #[path = "option_info.rs"]
 pub(crate) mod info;
@@ -29,6 +29,7 @@ mod system;
 #[path = "option_windows.rs"]
 mod system;
 
+pub(crate) use super::system::VSOCK;
 pub(crate) use socket2::SockRef as Borrowed;
 pub(crate) use system::{DONT_FRAGMENT, MTU_DISCOVERY};
 
@@ -159,12 +160,86 @@ impl On<'_> {
     pub(crate) fn original_dst(self) -> io::Result<SocketAddr> {
         either!(self,
             socket => {
-                let addr = system::original_dst(socket).map_err(named)?;
+                let addr = system::original_dst(socket)?;
                 let strange = || io::Error::new(io::ErrorKind::InvalidData, "not an IP address");
                 addr.as_socket().ok_or_else(strange)
             },
             _port => Err(unsupported(NOT_SIMULATED)))
     }
+}
+
+/// The calls that the doors have under std's and tokio's names: for each its two names, its type,
+/// and where it is kept.
+macro_rules! calls {
+    ($($get:ident, $set:ident: $value:ty => $place:ident;)+) => {
+        impl Fd {$(
+            pub(crate) fn $get(&self) -> io::Result<$value> {
+                self.on().number(&places::$place).map(Number::of_number)
+            }
+
+            pub(crate) fn $set(&self, value: $value) -> io::Result<()> {
+                self.on().set_number(&places::$place, value.number())
+            }
+        )+}
+    };
+}
+
+calls! {
+    nodelay, set_nodelay: bool => NODELAY;
+    ttl, set_ttl: u32 => TTL;
+    keepalive, set_keepalive: bool => KEEP_ALIVE;
+    reuse_address, set_reuse_address: bool => REUSE_ADDRESS;
+    reuse_port, set_reuse_port: bool => REUSE_PORT;
+    recv_buffer_size, set_recv_buffer_size: usize => RECV_BUFFER;
+    send_buffer_size, set_send_buffer_size: usize => SEND_BUFFER;
+    only_v6, set_only_v6: bool => ONLY_V6;
+    tos, set_tos: u32 => TOS;
+    tclass, set_tclass: u32 => TCLASS;
+    quickack, set_quickack: bool => QUICK_ACK;
+    broadcast, set_broadcast: bool => BROADCAST;
+    multicast_loop_v4, set_multicast_loop_v4: bool => MULTICAST_LOOP;
+    multicast_ttl_v4, set_multicast_ttl_v4: u32 => MULTICAST_TTL;
+    multicast_loop_v6, set_multicast_loop_v6: bool => MULTICAST_LOOP_V6;
+}
+
+impl Fd {
+    pub(crate) fn linger(&self) -> io::Result<Option<Duration>> {
+        self.on().linger()
+    }
+
+    pub(crate) fn set_linger(&self, span: Option<Duration>) -> io::Result<()> {
+        self.on().set_linger(span)
+    }
+}
+
+pub(crate) fn quickack(socket: &OsSocket) -> io::Result<bool> {
+    On::Os(socket).number(&places::QUICK_ACK).map(Number::of_number)
+}
+
+pub(crate) fn set_quickack(socket: &OsSocket, on: bool) -> io::Result<()> {
+    On::Os(socket).set_number(&places::QUICK_ACK, on.number())
+}
+
+/// How those calls' values are written.
+trait Number {
+    fn number(self) -> i32;
+    fn of_number(number: i32) -> Self;
+}
+
+macro_rules! number {
+    ($($value:ty: $self:ident => $to:expr, $number:ident => $from:expr;)+) => {$(
+        impl Number for $value {
+            fn number($self) -> i32 { $to }
+            fn of_number($number: i32) -> Self { $from }
+        }
+    )+};
+}
+
+number! {
+    bool: self => self.into(), number => number != 0;
+    u32: self => self.cast_signed(), number => number.cast_unsigned();
+    usize: self => i32::try_from(self).unwrap_or(i32::MAX),
+        number => Self::try_from(number).unwrap_or_default();
 }
 
 impl Place {
@@ -180,20 +255,47 @@ impl Place {
 
 fn get(socket: &OsSocket, at: &Place, space: &mut [u8]) -> io::Result<usize> {
     let (level, name) = at.keys()?;
-    system::get(socket, level, name, space).map_err(named)
+    system::get(socket, level, name, space)
 }
 
 fn set(socket: &OsSocket, at: &Place, value: &[u8]) -> io::Result<()> {
     let (level, name) = at.keys()?;
-    system::set(socket, level, name, value).map_err(named)
+    system::set(socket, level, name, value)
 }
 
 /// What the kernel does not know is `Unsupported`, and no nameless kind of error.
-fn named(error: io::Error) -> io::Error {
+pub(crate) fn named(error: io::Error) -> io::Error {
     if error.kind() != io::ErrorKind::Unsupported && system::is_unknown(&error) {
         return io::Error::new(io::ErrorKind::Unsupported, error);
     }
     error
+}
+
+/// How a simulated socket keeps an option's value.
+#[cfg(feature = "async")]
+trait OptionValue {
+    fn to_number(self) -> u64;
+    fn from_number(number: u64) -> Self;
+}
+
+#[cfg(feature = "async")]
+macro_rules! option_value {
+    ($($value:ty: $self:ident => $to:expr, $number:ident => $from:expr;)*) => {$(
+        impl OptionValue for $value {
+            fn to_number($self) -> u64 { $to }
+            fn from_number($number: u64) -> Self { $from }
+        }
+    )*};
+}
+
+#[cfg(feature = "async")]
+option_value! {
+    u32: self => u64::from(self), number => u32::try_from(number).unwrap_or(Self::MAX);
+    // 0: none; otherwise the milliseconds and one.
+    Option<Duration>: self => self.map_or(0, |span| {
+            u64::try_from(span.as_millis()).map_or(u64::MAX, |millis| millis.saturating_add(1))
+        }),
+        number => number.checked_sub(1).map(Duration::from_millis);
 }
 
 const NOT_SIMULATED: &str = "the simulated kernel has no such option";

@@ -39,6 +39,10 @@ macro_rules! on {
         #[cfg(target_os = "openbsd")]
         $then
     };
+    (dragonfly, $then:stmt) => {
+        #[cfg(target_os = "dragonfly")]
+        $then
+    };
     (illumos, $then:stmt) => {
         #[cfg(any(target_os = "illumos", target_os = "solaris"))]
         $then
@@ -90,7 +94,7 @@ places! {
     OUT_OF_BAND_INLINE: everywhere => SOL_SOCKET SO_OOBINLINE;
     REUSE_ADDRESS "reuse_address": everywhere => SOL_SOCKET SO_REUSEADDR;
     REUSE_PORT "reuse_port":
-        linux android apple freebsd netbsd openbsd => SOL_SOCKET SO_REUSEPORT;
+        linux android apple freebsd netbsd openbsd dragonfly => SOL_SOCKET SO_REUSEPORT;
     REUSE_PORT_LB: freebsd => SOL_SOCKET SO_REUSEPORT_LB;
     EXCLUSIVE_ADDRESS:
         windows => SOL_SOCKET SO_EXCLUSIVEADDRUSE,

@@ -168,47 +168,6 @@ cfg_vsock! {
     }
 }
 
-/// Options that not every Unix has: the name, the systems that know it, socket2's pair of calls.
-macro_rules! options {
-    ($($get:ident, $set:ident: $value:ty, $known:meta => $read:ident, $write:ident;)*) => {$(
-        pub(crate) fn $get(socket: &OsSocket) -> io::Result<$value> {
-            #[cfg($known)]
-            { socket.$read() }
-            #[cfg(not($known))]
-            { let _ = socket; Err(super::unsupported(concat!("no ", stringify!($get), " here"))) }
-        }
-
-        pub(crate) fn $set(socket: &OsSocket, value: $value) -> io::Result<()> {
-            #[cfg($known)]
-            { socket.$write(value) }
-            #[cfg(not($known))]
-            {
-                let _ = (socket, value);
-                Err(super::unsupported(concat!("no ", stringify!($get), " here")))
-            }
-        }
-    )*};
-}
-
-options! {
-    reuse_port, set_reuse_port: bool,
-        not(any(target_os = "illumos", target_os = "solaris", target_os = "cygwin"))
-        => reuse_port, set_reuse_port;
-    tos, set_tos: u32,
-        not(any(target_os = "fuchsia", target_os = "solaris", target_os = "haiku"))
-        => tos_v4, set_tos_v4;
-    tclass, set_tclass: u32,
-        any(
-            target_os = "linux", target_os = "android", target_os = "macos",
-            target_os = "freebsd", target_os = "dragonfly", target_os = "netbsd",
-            target_os = "openbsd", target_os = "illumos", target_os = "cygwin",
-        )
-        => tclass_v6, set_tclass_v6;
-    quickack, set_quickack: bool,
-        any(target_os = "linux", target_os = "android", target_os = "fuchsia")
-        => tcp_quickack, set_tcp_quickack;
-}
-
 /// A socket that waits, and two connected ones: the blocking door's.
 pub(crate) fn waiting(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     OsSocket::new(domain, kind.of_system(), None)

@@ -86,39 +86,6 @@ pub(crate) fn from_vsock(_raw: &SockAddr) -> Option<VsockAddr> {
     None
 }
 
-/// SO_REUSEADDR on Windows is what no one wants (two owners of one port), and SO_REUSEPORT is not.
-pub(crate) fn reuse_port(_socket: &OsSocket) -> io::Result<bool> {
-    Err(unsupported("no reuse_port here"))
-}
-
-pub(crate) fn set_reuse_port(_socket: &OsSocket, _on: bool) -> io::Result<()> {
-    Err(unsupported("no reuse_port here"))
-}
-
-pub(crate) fn tos(socket: &OsSocket) -> io::Result<u32> {
-    socket.tos_v4()
-}
-
-pub(crate) fn set_tos(socket: &OsSocket, value: u32) -> io::Result<()> {
-    socket.set_tos_v4(value)
-}
-
-pub(crate) fn tclass(_socket: &OsSocket) -> io::Result<u32> {
-    Err(unsupported("no tclass here"))
-}
-
-pub(crate) fn set_tclass(_socket: &OsSocket, _value: u32) -> io::Result<()> {
-    Err(unsupported("no tclass here"))
-}
-
-pub(crate) fn quickack(_socket: &OsSocket) -> io::Result<bool> {
-    Err(unsupported("no quickack here"))
-}
-
-pub(crate) fn set_quickack(_socket: &OsSocket, _on: bool) -> io::Result<()> {
-    Err(unsupported("no quickack here"))
-}
-
 /// A socket that waits: the blocking door's. Unix streams came with Windows 10 (1803).
 pub(crate) fn waiting(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     if domain == Domain::UNIX && kind != Kind::Stream {

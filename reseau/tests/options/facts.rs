@@ -1,7 +1,7 @@
 //! What options mean, and what their values must be.
 // What some tests use that are left out elsewhere.
 #![cfg_attr(not(target_os = "linux"), allow(unused_imports))]
-use crate::watchdog::watched;
+use crate::watchdog::{say, watched};
 use reseau::blocking::{TcpListener, TcpStream};
 use reseau::opt::{self, AddressFamily, MtuDiscovery, Ports, TcpState, Transfer};
 use std::io::{self, ErrorKind, Read, Write};
@@ -130,6 +130,18 @@ fn a_unix_socket_says_what_it_is() {
         Ok(opt::SocketDomain(family)) => assert_eq!(family, AddressFamily::Unix),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_vsock_socket_says_what_it_is() {
+    use reseau::VsockAddr;
+    // Not every kernel has them, and containers may not use them.
+    let listener = reseau::blocking::VsockListener::bind(VsockAddr::ANY, VsockAddr::PORT_ANY);
+    let Ok(listener) = listener else { return say("skipped: no vsock here") };
+    let opt::SocketDomain(family) = listener.get().unwrap();
+    let opt::Accepting(listens) = listener.get().unwrap();
+    assert_eq!((family, listens), (AddressFamily::Vsock, true));
 }
 
 #[cfg(target_os = "linux")]

@@ -80,6 +80,7 @@ fn systems(row: &Row) -> String {
         "freebsd" => "FreeBSD",
         "netbsd" => "NetBSD",
         "openbsd" => "OpenBSD",
+        "dragonfly" => "DragonFly",
         "illumos" => "illumos",
         "windows" => "Windows",
         other => panic!("no word for {other}"),
