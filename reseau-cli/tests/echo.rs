@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use program::{LIMIT, Program};
+use program::{LIMIT, Program, drivers};
 
 fn connect(addr: &str) -> TcpStream {
     let stream = TcpStream::connect(addr).expect("the server accepts");
@@ -34,12 +34,6 @@ where
     });
     assert_eq!(back.len(), sent.len());
     assert!(back == sent, "the bytes came back changed");
-}
-
-fn drivers() -> Vec<&'static str> {
-    let (_, lines, _) = Program::start(&["doctor", "--json"]).end();
-    let report: serde_json::Value = serde_json::from_str(&lines.join("\n")).unwrap();
-    if report["driver"]["kind"] == "uring" { vec!["uring", "ready"] } else { vec!["ready"] }
 }
 
 #[test]
@@ -98,15 +92,6 @@ mod unix {
         stream
     }
 
-    /// Ends the server, which must agree; returns its last line.
-    fn stop(server: Program, signal: Signal) -> String {
-        server.signal(signal);
-        let (status, mut lines, errors) = server.end();
-        assert_eq!(status.code(), Some(0), "{status}: {errors}");
-        assert_eq!(errors, "");
-        lines.pop().expect("a summary")
-    }
-
     #[test]
     fn unix_sockets_come_back_whole_and_their_file_goes() {
         let directory = Directory::new("echo");
@@ -118,7 +103,7 @@ mod unix {
             assert_eq!(server.listening(), endpoint);
             let stream = connect_unix(path);
             exchange(&stream, 1_000_000, |stream| stream.shutdown(Shutdown::Write).unwrap());
-            stop(server, Signal::INT);
+            server.stop(Signal::INT);
             assert!(!std::path::Path::new(path).exists(), "the socket's file was left behind");
         }
     }
@@ -130,7 +115,7 @@ mod unix {
             let addr = server.listening();
             let stream = connect(&addr);
             exchange(&stream, 5_000, |stream| stream.shutdown(Shutdown::Write).unwrap());
-            let summary = stop(server, signal);
+            let summary = server.stop(signal);
             assert!(summary.starts_with("stopped"), "{summary}");
             assert!(summary.contains("1 connection,"), "{summary}");
             assert!(summary.contains("4.9 KiB in, 4.9 KiB out"), "{summary}");
@@ -144,7 +129,7 @@ mod unix {
             server.listening();
             server.signal(Signal::INT);
             server.signal(Signal::TERM);
-            assert!(stop(server, Signal::HUP).starts_with("stopped"));
+            assert!(server.stop(Signal::HUP).starts_with("stopped"));
         }
     }
 
@@ -154,14 +139,14 @@ mod unix {
         let mut stream = connect(&server.listening());
         stream.write_all(b"x").unwrap();
         stream.read_exact(&mut [0]).unwrap();
-        let summary = stop(server, Signal::TERM);
+        let summary = server.stop(Signal::TERM);
         assert!(summary.contains("1 cut off by the end"), "{summary}");
         // The client is told, one way or the other.
         assert!(!matches!(stream.read(&mut [0]), Ok(1..)));
     }
 
     #[test]
-    fn without_endpoints_it_listens_on_tcp_and_on_a_unix_socket() {
+    fn without_endpoints_it_listens_to_all_kinds() {
         let directory = Directory::new("defaults");
         let start = || {
             Program::start_with(&["echo"], |command| {
@@ -173,17 +158,23 @@ mod unix {
         let mut places = Vec::new();
         for server in [&mut first, &mut second] {
             let tcp = server.listening();
+            let udp = server.line("listening");
+            let own = format!("udp://{tcp}");
+            assert!(udp == own || udp.contains(&format!("({own} is taken)")), "{udp}");
             let unix = server.listening();
             exchange(&connect(&tcp), 10, |stream| stream.shutdown(Shutdown::Write).unwrap());
             let stream = connect_unix(unix.strip_prefix("unix:").expect("a Unix endpoint"));
             exchange(&stream, 10, |stream| stream.shutdown(Shutdown::Write).unwrap());
-            places.extend([tcp, unix]);
+            let unixgram = server.listening();
+            let path = unixgram.strip_prefix("unixgram:").expect("a Unix endpoint");
+            assert!(std::path::Path::new(path).exists());
+            places.extend([tcp, udp, unix, unixgram]);
         }
         places.sort();
         places.dedup();
-        assert_eq!(places.len(), 4, "{places:?}");
-        stop(first, Signal::TERM);
-        stop(second, Signal::TERM);
+        assert_eq!(places.len(), 8, "{places:?}");
+        first.stop(Signal::TERM);
+        second.stop(Signal::TERM);
         let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
         assert!(left.is_empty(), "left behind: {left:?}");
     }
@@ -191,14 +182,15 @@ mod unix {
     #[test]
     fn the_file_of_a_killed_server_is_taken_over() {
         let directory = Directory::new("killed");
-        let endpoint = format!("unix:{}", directory.path().join("echo.sock").display());
+        let path = directory.path().join("echo.sock");
+        let endpoint = format!("unix:{}", path.display());
         let mut first = Program::start(&["echo", &endpoint]);
         first.listening();
-        first.signal(Signal::KILL);
-        first.end();
+        first.kill_at(&path);
+        assert!(path.exists());
         let mut second = Program::start(&["echo", &endpoint]);
         assert_eq!(second.listening(), endpoint);
-        stop(second, Signal::TERM);
+        second.stop(Signal::TERM);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 mod program;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
 use program::Program;
 
@@ -26,6 +26,10 @@ fn what_makes_no_sense_exits_with_2_and_names_the_culprit() {
         (&["echo", "unix:"], "unix:"),
         (&["echo", ""], ""),
         (&["echo", "example.com:80"], "example.com"),
+        (&["echo", "udp://127.0.0.1:99999"], "\"99999\" at column 17"),
+        (&["echo", "udp://unix:/x"], "column 7"),
+        (&["echo", "unixgram:"], "column 10"),
+        (&["echo", "quic://127.0.0.1:1"], "udp://"),
         (&["doctor", "--yaml"], "--yaml"),
         (&["doctor", "extra"], "extra"),
     ] {
@@ -45,6 +49,15 @@ fn an_address_that_was_asked_for_and_is_taken_is_a_failure() {
         assert_eq!(errors.trim().lines().count(), 1, "{errors}");
         assert!(errors.contains(&addr), "{errors}");
     }
+}
+
+#[test]
+fn a_port_of_udp_that_was_asked_for_and_is_taken_is_a_failure() {
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = holder.local_addr().unwrap().to_string();
+    let (code, errors) = fail(&["echo", &format!("udp://{addr}")]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains(&addr), "{errors}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::tally::Totals;
+use super::tally::{DatagramTotals, Totals};
 use crate::figures;
 use crate::paint;
 
@@ -39,8 +39,9 @@ impl Meter {
         let span = now.duration_since(self.shown_at);
         let line = line(&totals, &self.shown, span);
         let printed = if self.live {
-            // To the start of the line, clear it, and write without ending it.
-            write!(to, "\r\x1b[2K{line}")
+            // To the start of the line, clear it, and write without ending it; what is too long for
+            // the terminal must not begin another line.
+            write!(to, "\r\x1b[2K\x1b[?7l{line}\x1b[?7h")
         } else {
             writeln!(to, "{line}")
         };
@@ -71,7 +72,7 @@ impl Meter {
 fn line(now: &Totals, before: &Totals, span: Duration) -> String {
     let seconds = span.as_secs_f64().max(f64::MIN_POSITIVE);
     let rate = |now: u64, before: u64| (now.saturating_sub(before) as f64 / seconds) as u64;
-    format!(
+    let mut text = format!(
         "{} open, {} in all | {}, {}/s | in {}, out {}, {}/s",
         figures::count(now.open()),
         figures::count(now.opened),
@@ -80,7 +81,19 @@ fn line(now: &Totals, before: &Totals, span: Duration) -> String {
         figures::bytes(now.bytes_in),
         figures::bytes(now.bytes_out),
         figures::bytes(rate(now.bytes_in, before.bytes_in)),
-    )
+    );
+    for ((name, now), (_, before)) in datagrams(now).into_iter().zip(datagrams(before)) {
+        if now != DatagramTotals::default() {
+            text.push_str(&format!(
+                " | {name} {}, {}/s, in {}, out {}",
+                figures::of(now.received, "packet"),
+                figures::count(rate(now.received, before.received)),
+                figures::bytes(now.bytes_in),
+                figures::bytes(now.bytes_out),
+            ));
+        }
+    }
+    text
 }
 
 fn summary(totals: &Totals, span: Duration) -> String {
@@ -92,16 +105,46 @@ fn summary(totals: &Totals, span: Duration) -> String {
         figures::bytes(totals.bytes_in),
         figures::bytes(totals.bytes_out),
     );
-    for (count, what) in [
-        (totals.failed, "ended with an error"),
-        (totals.refused, "could not be accepted"),
-        (totals.open(), "cut off by the end"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!(", {} {what}", figures::count(count)));
+    flaws(
+        &mut text,
+        &[
+            (totals.failed, "ended with an error"),
+            (totals.refused, "could not be accepted"),
+            (totals.open(), "cut off by the end"),
+        ],
+    );
+    for (name, totals) in datagrams(totals) {
+        if totals == DatagramTotals::default() {
+            continue;
         }
+        text.push_str(&format!(
+            "; {name} {}, {} in, {} out",
+            figures::of(totals.received, "packet"),
+            figures::bytes(totals.bytes_in),
+            figures::bytes(totals.bytes_out),
+        ));
+        flaws(
+            &mut text,
+            &[
+                (totals.nameless, "from senders without a name"),
+                (totals.cut, "too long"),
+                (totals.unanswered, "whose sender took no answer"),
+                (totals.failed, "could not be received"),
+            ],
+        );
     }
     text
+}
+
+/// Names what went wrong, if it did.
+fn flaws(text: &mut String, counts: &[(u64, &str)]) {
+    for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {} {what}", figures::count(*count)));
+    }
+}
+
+fn datagrams(totals: &Totals) -> [(&'static str, DatagramTotals); 2] {
+    [("udp", totals.udp), ("unixgram", totals.unixgram)]
 }
 
 /// Often enough to look alive.
@@ -121,6 +164,19 @@ mod tests {
         messages: 1_200,
         bytes_in: 4096,
         bytes_out: 2048,
+        udp: NONE,
+        unixgram: NONE,
+    };
+
+    const NONE: DatagramTotals = DatagramTotals {
+        received: 0,
+        sent: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        nameless: 0,
+        cut: 0,
+        unanswered: 0,
+        failed: 0,
     };
 
     #[test]
@@ -156,6 +212,24 @@ mod tests {
         let text = summary(&SOME, Duration::from_secs(2));
         assert!(text.contains("3 connections") && text.contains("1 ended with an error"), "{text}");
         assert!(text.contains("2 cut off") && !text.contains("accepted"), "{text}");
+    }
+
+    #[test]
+    fn datagrams_are_shown_by_kind_where_there_were_any() {
+        let udp =
+            DatagramTotals { received: 20, sent: 19, bytes_in: 4096, bytes_out: 3072, ..NONE };
+        let totals = Totals { udp: DatagramTotals { unanswered: 1, ..udp }, ..SOME };
+        let text = line(&totals, &SOME, Duration::from_secs(2));
+        let (streams, rest) = text.split_once(" | udp ").unwrap();
+        assert_eq!(streams, line(&SOME, &SOME, Duration::from_secs(2)));
+        assert_eq!(rest, "20 packets, 10/s, in 4.0 KiB, out 3.0 KiB");
+        let text = summary(&totals, Duration::from_secs(2));
+        let wanted = "; udp 20 packets, 4.0 KiB in, 3.0 KiB out, 1 whose sender took no answer";
+        assert!(text.ends_with(wanted), "{text}");
+        let unixgram = DatagramTotals { received: 1, nameless: 1, ..NONE };
+        let text = summary(&Totals { unixgram, ..totals }, Duration::from_secs(2));
+        let wanted = "; unixgram 1 packet, 0 B in, 0 B out, 1 from senders without a name";
+        assert!(text.ends_with(wanted), "{text}");
     }
 
     #[test]

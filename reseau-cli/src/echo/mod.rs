@@ -1,10 +1,13 @@
 //! `reseau echo`: sends back whatever it is sent, and says how much that was.
 //!
-//! [`place`] decides where to listen, [`serve`] runs on the loops, [`tally`] counts, [`meter`]
-//! shows the counts.
+//! [`spec`] reads what users write, [`place`] decides where to listen, [`serve`] runs on the loops,
+//! with [`datagrams`] and what is [`owed`] of them, [`tally`] counts, [`meter`] shows the counts.
+mod datagrams;
 mod meter;
+mod owed;
 mod place;
 mod serve;
+mod spec;
 mod tally;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -15,12 +18,13 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use reseau::blocking::TcpListener;
-use reseau::{Addr, Config, Endpoint, Group, Kind, clock};
+use reseau::{Addr, Config, Group, Kind, clock};
 
 use crate::failure::Failure;
 use crate::{paint, signals};
 use meter::Meter;
 use place::{Place, SocketFile};
+use spec::{Spec, Spot, Traffic};
 use tally::{Tally, Totals};
 
 /// A server that listens.
@@ -28,30 +32,37 @@ struct Server {
     group: Group,
     tallies: Vec<Arc<Tally>>,
     listening: Vec<Listening>,
+    /// Where it does not listen, although it would by itself, and why.
+    skipped: Vec<String>,
     /// Removed at the end.
     files: Vec<SocketFile>,
 }
 
 /// An address that is listened on, and what is to be said about it.
 struct Listening {
-    addr: Addr,
+    spot: Spot,
     note: Option<String>,
 }
 
 pub(crate) fn command() -> Command {
-    let endpoint = |text: &str| text.parse::<Endpoint>();
+    let spec = |text: &str| text.parse::<Spec>();
     Command::new("echo")
-        .about("Send back whatever is sent, over TCP and Unix sockets")
+        .about("Send back whatever is sent, over TCP, UDP and Unix sockets")
         .arg(
             Arg::new("endpoint")
                 .value_name("ENDPOINT")
                 .action(ArgAction::Append)
-                .value_parser(endpoint)
-                .help("Where to listen: 127.0.0.1:7007, [::1]:7007, :7007, unix:/path, unix:@name")
+                .value_parser(spec)
+                .help(
+                    "Where to listen: 127.0.0.1:7007, :7007, udp://[::1]:7007, unix:/path, \
+                     unixgram:/path",
+                )
                 .long_help(
-                    "Where to listen: 127.0.0.1:7007, [::1]:7007, unix:/path, unix:@name. \
-                     A port alone (:7007) is this machine's loopback. Without any: 127.0.0.1:7007 \
-                     and a Unix socket; if the port is taken, another.",
+                    "Where to listen: 127.0.0.1:7007 or tcp://127.0.0.1:7007, udp://[::1]:7007, \
+                     unix:/path, unix:@name, unixgram:/path for datagrams, vsock:1:7007. A port \
+                     alone (:7007, udp://:7007) is this machine's loopback. Without any: port \
+                     7007 of 127.0.0.1 for TCP and UDP, and Unix sockets of both kinds; what is \
+                     taken is replaced by another.",
                 ),
         )
         .arg(
@@ -67,14 +78,18 @@ pub(crate) fn command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=LOOPS_MAX))
                 .default_value("1")
-                .help("How many loops serve, each on a thread of its own"),
+                .help("How many loops serve, each on a thread of its own")
+                .long_help(
+                    "How many loops serve, each on a thread of its own. They share the \
+                     connections of TCP; each other socket is served by one of them.",
+                ),
         )
 }
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let mut places = Vec::new();
-    for endpoint in arguments.get_many::<Endpoint>("endpoint").into_iter().flatten() {
-        places.extend(Place::asked(endpoint)?);
+    for spec in arguments.get_many::<Spec>("endpoint").into_iter().flatten() {
+        places.extend(Place::asked(spec)?);
     }
     if places.is_empty() {
         places = Place::defaults();
@@ -116,11 +131,16 @@ impl Server {
         let config = Config { kind, ..Config::default() };
         let group = Group::new(loops, &config).map_err(Failure::world)?;
         let tallies = (0..loops).map(|_| Arc::default()).collect();
-        let mut server = Self { group, tallies, listening: Vec::new(), files: Vec::new() };
+        let (listening, skipped, files) = (Vec::new(), Vec::new(), Vec::new());
+        let mut server = Self { group, tallies, listening, skipped, files };
         for place in places {
             match server.take(&place) {
                 Ok(()) => {}
                 Err(_) if place.optional => {}
+                // Nobody asked for it, and this system has none.
+                Err(error) if place.otherwise.is_some() && is_unsupported(&error) => {
+                    server.skipped.push(format!("{}  ({error})", place.wanted));
+                }
                 Err(error) => {
                     server.stop();
                     return Err(Failure::world(error));
@@ -132,43 +152,51 @@ impl Server {
 
     /// Listens at a place, or where else it allows.
     fn take(&mut self, place: &Place) -> io::Result<()> {
-        let error = match self.listen(&place.wanted, None) {
+        let mut wanted = place.wanted.clone();
+        if let (true, Some(port), Addr::Inet(addr)) =
+            (place.beside, self.tcp_port(), &mut wanted.addr)
+        {
+            addr.set_port(port);
+        }
+        let error = match self.listen(&wanted, None) {
             Err(error) if error.kind() == ErrorKind::AddrInUse => error,
-            Err(error) if place.otherwise.is_some() && place.wanted.unix().is_some() => error,
+            Err(error) if place.otherwise.is_some() && wanted.addr.unix().is_some() => error,
             done => return done,
         };
         let Some(otherwise) = &place.otherwise else { return Err(error) };
-        let note = format!("{} is taken", place.wanted);
-        self.listen(otherwise, Some(note))
+        let note = format!("{wanted} is taken");
+        self.listen(&Spot { addr: otherwise.clone(), ..wanted }, Some(note))
     }
 
-    fn listen(&mut self, addr: &Addr, note: Option<String>) -> io::Result<()> {
-        let Addr::Inet(inet) = *addr else { return self.listen_once(addr, note) };
+    fn listen(&mut self, spot: &Spot, note: Option<String>) -> io::Result<()> {
+        let (Traffic::Streams, Addr::Inet(inet)) = (spot.traffic, &spot.addr) else {
+            return self.listen_once(spot, note);
+        };
         if self.tallies.len() == 1 {
-            return self.listen_once(addr, note);
+            return self.listen_once(spot, note);
         }
-        match self.listen_shared(inet, note) {
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
-                self.listen_once(addr, Some("this system lets only one loop accept".to_owned()))
+        match self.listen_shared(*inet, note) {
+            Err(error) if is_unsupported(&error) => {
+                self.listen_once(spot, Some("this system lets only one loop accept".to_owned()))
             }
             done => done,
         }
     }
 
-    /// One listener, on the loop that has the fewest.
-    fn listen_once(&mut self, addr: &Addr, mut note: Option<String>) -> io::Result<()> {
-        let path = addr.unix().and_then(|unix| unix.as_pathname());
+    /// One listener, or one socket for datagrams, on the loop that has the fewest.
+    fn listen_once(&mut self, spot: &Spot, mut note: Option<String>) -> io::Result<()> {
+        let path = spot.addr.unix().and_then(|unix| unix.as_pathname());
         if path.map_or(Ok(false), SocketFile::clear_stale)? {
             note = Some("the file of a dead server was in the way".to_owned());
         }
         let home = self.listening.len() % self.tallies.len();
         let tally = Arc::clone(&self.tallies[home]);
         let remote = &self.group.remotes()[home];
-        let addr = serve::start(remote, addr.clone(), false, tally)?;
+        let addr = serve::start(remote, spot.clone(), false, tally)?;
         if let Some(path) = path {
             self.files.push(SocketFile::new(path));
         }
-        self.listening.push(Listening { addr, note });
+        self.listening.push(Listening { spot: Spot { addr, ..*spot }, note });
         Ok(())
     }
 
@@ -176,18 +204,22 @@ impl Server {
     fn listen_shared(&mut self, inet: SocketAddr, note: Option<String>) -> io::Result<()> {
         // Listeners that share would share with a stranger of ours, too: ask for it alone first.
         let addr = Addr::from(TcpListener::bind(inet)?.local_addr()?);
+        let spot = Spot { traffic: Traffic::Streams, addr };
         for (remote, tally) in self.group.remotes().iter().zip(&self.tallies) {
-            serve::start(remote, addr.clone(), true, Arc::clone(tally))?;
+            serve::start(remote, spot.clone(), true, Arc::clone(tally))?;
         }
-        self.listening.push(Listening { addr, note });
+        self.listening.push(Listening { spot, note });
         Ok(())
     }
 
     fn announce(&self, to: &mut impl Write) -> io::Result<()> {
         let (title, good, faint) = (paint::TITLE, paint::GOOD, paint::FAINT);
-        for Listening { addr, note } in &self.listening {
+        for Listening { spot, note } in &self.listening {
             let note = note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
-            writeln!(to, "{title}listening{title:#} {good}{addr}{good:#}{faint}{note}{faint:#}")?;
+            writeln!(to, "{title}listening{title:#} {good}{spot}{good:#}{faint}{note}{faint:#}")?;
+        }
+        for skipped in &self.skipped {
+            writeln!(to, "{title}skipped{title:#} {faint}{skipped}{faint:#}")?;
         }
         let report = self.group.driver_report();
         writeln!(to, "{title}driver{title:#} {report}")?;
@@ -196,6 +228,13 @@ impl Server {
         }
         writeln!(to, "{faint}Ctrl-C ends it{faint:#}")?;
         to.flush()
+    }
+
+    /// The port of the last listener for TCP.
+    fn tcp_port(&self) -> Option<u16> {
+        let streams = |spot: &Spot| spot.traffic == Traffic::Streams;
+        let spots = self.listening.iter().rev().map(|listening| &listening.spot);
+        Some(spots.filter(|spot| streams(spot)).find_map(|spot| spot.addr.inet())?.port())
     }
 
     fn totals(&self) -> Totals {
@@ -209,6 +248,10 @@ impl Server {
         group.stop(GRACE);
         Totals::of(tallies.iter().map(|tally| &**tally))
     }
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
 }
 
 /// More loops than any machine has use for.

@@ -5,51 +5,63 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use reseau::blocking::UnixStream;
-use reseau::{Addr, Endpoint, UnixAddr};
+use reseau::{Addr, UnixAddr};
 
+use super::spec::{Spec, Spot, Traffic};
 use crate::failure::Failure;
 
 /// An address to listen on, and another for when it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) wanted: Addr,
+    pub(crate) wanted: Spot,
     /// Only places that nobody asked for have one: those who ask want what they said.
     pub(crate) otherwise: Option<Addr>,
+    /// Whether it is to have the port of the last that listens for TCP, whichever that became.
+    pub(crate) beside: bool,
     /// Whether the server runs without it: `:80` means IPv6 as well, where there is IPv6.
     pub(crate) optional: bool,
 }
 
 impl Place {
-    /// What an endpoint asks for.
-    pub(crate) fn asked(endpoint: &Endpoint) -> Result<Vec<Self>, Failure> {
-        if let Some([first, second]) = endpoint.loopback_addrs() {
-            let second = Self { optional: true, ..Self::exactly(second.into()) };
-            return Ok(vec![Self::exactly(first.into()), second]);
+    /// What a user asks for.
+    pub(crate) fn asked(spec: &Spec) -> Result<Vec<Self>, Failure> {
+        let exactly = |addr| Self::exactly(spec.traffic, addr);
+        if let Some([first, second]) = spec.endpoint.loopback_addrs() {
+            let second = Self { optional: true, ..exactly(second.into()) };
+            return Ok(vec![exactly(first.into()), second]);
         }
-        let addr = endpoint.to_addr_with(zone_index).map_err(Failure::usage)?;
-        Ok(vec![Self::exactly(addr)])
+        let addr = spec.endpoint.to_addr_with(zone_index).map_err(Failure::usage)?;
+        Ok(vec![exactly(addr)])
     }
 
-    /// Where a server listens that was not told: on loopback, and on a Unix socket where there
+    /// Where a server listens that was not told: on loopback, and on Unix sockets where there
     /// are any.
     pub(crate) fn defaults() -> Vec<Self> {
         let loopback = |port| Addr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let mut places =
-            vec![Self { otherwise: Some(loopback(0)), ..Self::exactly(loopback(PORT)) }];
-        if cfg!(unix) {
-            let own = format!("reseau-echo-{}.sock", std::process::id());
+        let inet = |traffic| {
+            let beside = traffic == Traffic::Datagrams;
+            let wanted = Self::exactly(traffic, loopback(PORT));
+            Self { otherwise: Some(loopback(0)), beside, ..wanted }
+        };
+        let mut places = vec![inet(Traffic::Streams), inet(Traffic::Datagrams)];
+        let names = [(Traffic::Streams, "reseau-echo"), (Traffic::Datagrams, "reseau-echo-dgram")];
+        // Elsewhere nobody expects Unix streams; that there are no datagrams is said.
+        let streams = if cfg!(unix) { 0 } else { 1 };
+        for (traffic, name) in names.into_iter().skip(streams) {
+            let own = format!("{name}-{}.sock", std::process::id());
             let path = |name: &str| UnixAddr::from_pathname(runtime_dir().join(name));
             // A path too long for a socket is no reason to serve nothing.
-            if let (Ok(wanted), Ok(otherwise)) = (path("reseau-echo.sock"), path(&own)) {
+            if let (Ok(wanted), Ok(otherwise)) = (path(&format!("{name}.sock")), path(&own)) {
                 let otherwise = Some(otherwise.into());
-                places.push(Self { otherwise, ..Self::exactly(wanted.into()) });
+                places.push(Self { otherwise, ..Self::exactly(traffic, wanted.into()) });
             }
         }
         places
     }
 
-    fn exactly(wanted: Addr) -> Self {
-        Self { wanted, otherwise: None, optional: false }
+    fn exactly(traffic: Traffic, addr: Addr) -> Self {
+        let wanted = Spot { traffic, addr };
+        Self { wanted, otherwise: None, beside: false, optional: false }
     }
 }
 
@@ -160,6 +172,7 @@ mod tests {
     #[test]
     fn an_endpoint_without_a_host_is_loopback_twice() {
         assert_eq!(asked(":80").unwrap(), ["127.0.0.1:80", "[::1]:80"]);
+        assert_eq!(asked("udp://:80").unwrap(), ["udp://127.0.0.1:80", "udp://[::1]:80"]);
         assert_eq!(asked("10.0.0.1:80").unwrap(), ["10.0.0.1:80"]);
         let places = Place::asked(&":80".parse().unwrap()).unwrap();
         assert_eq!(places.iter().map(|p| p.optional).collect::<Vec<_>>(), [false, true]);
@@ -191,6 +204,19 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         assert_eq!(cleared(), Ok(false));
         drop(listener);
+        assert_eq!(cleared(), Ok(true));
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_of_datagram_sockets_are_no_different() {
+        use std::os::unix::net::UnixDatagram;
+        let path = std::env::temp_dir().join(format!("reseau-dgram-{}", std::process::id()));
+        let cleared = || SocketFile::clear_stale(&path).map_err(|error| error.kind());
+        let socket = UnixDatagram::bind(&path).unwrap();
+        assert_eq!(cleared(), Ok(false));
+        drop(socket);
         assert_eq!(cleared(), Ok(true));
         assert!(!path.exists());
     }

@@ -6,50 +6,73 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use reseau::{
-    Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UnixListener, VsockListener,
+    Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UdpSocket, UnixDatagram,
+    UnixListener, VsockListener,
 };
 
+use super::datagrams;
+use super::spec::{Spot, Traffic};
 use super::tally::Tally;
 
-/// Listens on `addr` on the loop of `home` and echoes from then on. Returns where it listens once
-/// it does. With `shared`, other loops may listen on the same address.
+/// Serves at `spot` on the loop of `home` from then on. Returns where it does once it does. With
+/// `shared`, other loops may listen for streams on the same address.
 pub(crate) fn start(
     home: &Remote,
-    addr: Addr,
+    spot: Spot,
     shared: bool,
     tally: Arc<Tally>,
 ) -> io::Result<Addr> {
     let (tell, told) = mpsc::channel();
     home.spawn(move || async move {
-        match addr {
-            Addr::Inet(addr) => match listen(addr, shared).await {
-                Ok(listener) => {
-                    let _ = tell.send(listener.local_addr().map(Addr::from));
-                    accept(listener, tally, |stream| stream.set_nodelay(true)).await;
-                }
-                Err(error) => drop(tell.send(Err(error))),
-            },
-            Addr::Unix(addr) => match UnixListener::bind_addr(&addr) {
-                Ok(listener) => {
-                    let _ = tell.send(Ok(Addr::from(addr)));
-                    accept(listener, tally, |_| Ok(())).await;
-                }
-                Err(error) => drop(tell.send(Err(error))),
-            },
-            Addr::Vsock(addr) => match VsockListener::bind_addr(addr) {
-                Ok(listener) => {
-                    let _ = tell.send(listener.local_addr().map(Addr::from));
-                    accept(listener, tally, |_| Ok(())).await;
-                }
-                Err(error) => drop(tell.send(Err(error))),
-            },
-            other => {
-                let why = format!("{other}: no such sockets on this system");
-                drop(tell.send(Err(io::Error::new(io::ErrorKind::Unsupported, why))));
-            }
+        // Nobody is told of what comes later: it is counted.
+        if let Err(error) = serve(spot, shared, tally, &tell).await {
+            let _ = tell.send(Err(error));
         }
     })?;
     told.recv().unwrap_or_else(|_| Err(io::Error::other("the loop has ended")))
+}
+
+async fn serve(
+    spot: Spot,
+    shared: bool,
+    tally: Arc<Tally>,
+    tell: &mpsc::Sender<io::Result<Addr>>,
+) -> io::Result<()> {
+    let tell = |addr| {
+        let _ = tell.send(Ok(addr));
+    };
+    match (spot.traffic, spot.addr) {
+        (Traffic::Streams, Addr::Inet(addr)) => {
+            let listener = listen(addr, shared).await?;
+            tell(listener.local_addr()?.into());
+            accept(listener, tally, |stream| stream.set_nodelay(true)).await;
+        }
+        (Traffic::Datagrams, Addr::Inet(addr)) => {
+            let socket = UdpSocket::bind(addr).await?;
+            tell(socket.local_addr()?.into());
+            datagrams::udp(socket, tally).await;
+        }
+        (Traffic::Streams, Addr::Unix(addr)) => {
+            let listener = UnixListener::bind_addr(&addr)?;
+            tell(addr.into());
+            accept(listener, tally, |_| Ok(())).await;
+        }
+        (Traffic::Datagrams, Addr::Unix(addr)) => {
+            let socket = UnixDatagram::bind_addr(&addr)?;
+            tell(addr.into());
+            datagrams::unix(socket, tally).await;
+        }
+        (Traffic::Streams, Addr::Vsock(addr)) => {
+            let listener = VsockListener::bind_addr(addr)?;
+            tell(listener.local_addr()?.into());
+            accept(listener, tally, |_| Ok(())).await;
+        }
+        (_, other) => {
+            let why = format!("{other}: no such sockets on this system");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+    }
+    Ok(())
 }
 
 async fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -105,4 +128,4 @@ async fn echo<F: Family>(mut stream: Stream<F>, tally: &Tally) -> io::Result<()>
 /// What the kernel cuts to its own bound, if that is lower.
 const BACKLOG: u32 = 4096;
 /// Long enough not to spin when there are no descriptors left.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);

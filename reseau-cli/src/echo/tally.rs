@@ -12,6 +12,21 @@ pub(crate) struct Tally {
     messages: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    pub(crate) udp: Datagrams,
+    pub(crate) unixgram: Datagrams,
+}
+
+/// The counters of datagrams of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Datagrams {
+    received: AtomicU64,
+    sent: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    nameless: AtomicU64,
+    cut: AtomicU64,
+    unanswered: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// The sum of tallies at one moment.
@@ -26,32 +41,79 @@ pub(crate) struct Totals {
     pub(crate) messages: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) udp: DatagramTotals,
+    pub(crate) unixgram: DatagramTotals,
+}
+
+/// The sum for datagrams of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DatagramTotals {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// Those whose sender has no name, so that nobody can be answered.
+    pub(crate) nameless: u64,
+    /// Those that were too long to be taken whole. What is left of one is no echo.
+    pub(crate) cut: u64,
+    /// Those whose sender is gone, or takes no answers.
+    pub(crate) unanswered: u64,
+    /// Receives that gave an error instead of datagrams.
+    pub(crate) failed: u64,
 }
 
 impl Tally {
     pub(crate) fn opened(&self) {
-        self.opened.fetch_add(1, Relaxed);
+        add(&self.opened, 1);
     }
 
     pub(crate) fn closed(&self) {
-        self.closed.fetch_add(1, Relaxed);
+        add(&self.closed, 1);
     }
 
     pub(crate) fn failed(&self) {
-        self.failed.fetch_add(1, Relaxed);
+        add(&self.failed, 1);
     }
 
     pub(crate) fn refused(&self) {
-        self.refused.fetch_add(1, Relaxed);
+        add(&self.refused, 1);
     }
 
     pub(crate) fn received(&self, bytes: usize) {
-        self.messages.fetch_add(1, Relaxed);
-        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+        add(&self.messages, 1);
+        add(&self.bytes_in, bytes);
     }
 
     pub(crate) fn sent(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+        add(&self.bytes_out, bytes);
+    }
+}
+
+impl Datagrams {
+    pub(crate) fn received(&self, count: usize, bytes: usize) {
+        add(&self.received, count);
+        add(&self.bytes_in, bytes);
+    }
+
+    pub(crate) fn sent(&self, count: usize, bytes: usize) {
+        add(&self.sent, count);
+        add(&self.bytes_out, bytes);
+    }
+
+    pub(crate) fn nameless(&self) {
+        add(&self.nameless, 1);
+    }
+
+    pub(crate) fn cut(&self) {
+        add(&self.cut, 1);
+    }
+
+    pub(crate) fn unanswered(&self, count: usize) {
+        add(&self.unanswered, count);
+    }
+
+    pub(crate) fn failed(&self) {
+        add(&self.failed, 1);
     }
 }
 
@@ -66,6 +128,8 @@ impl Totals {
             totals.messages += tally.messages.load(Relaxed);
             totals.bytes_in += tally.bytes_in.load(Relaxed);
             totals.bytes_out += tally.bytes_out.load(Relaxed);
+            totals.udp.add(&tally.udp);
+            totals.unixgram.add(&tally.unixgram);
         }
         totals
     }
@@ -74,4 +138,21 @@ impl Totals {
     pub(crate) fn open(&self) -> u64 {
         self.opened.saturating_sub(self.closed)
     }
+}
+
+impl DatagramTotals {
+    fn add(&mut self, more: &Datagrams) {
+        self.received += more.received.load(Relaxed);
+        self.sent += more.sent.load(Relaxed);
+        self.bytes_in += more.bytes_in.load(Relaxed);
+        self.bytes_out += more.bytes_out.load(Relaxed);
+        self.nameless += more.nameless.load(Relaxed);
+        self.cut += more.cut.load(Relaxed);
+        self.unanswered += more.unanswered.load(Relaxed);
+        self.failed += more.failed.load(Relaxed);
+    }
+}
+
+fn add(counter: &AtomicU64, more: usize) {
+    counter.fetch_add(more as u64, Relaxed);
 }

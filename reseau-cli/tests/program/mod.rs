@@ -60,11 +60,18 @@ impl Program {
 
     /// Waits until `done`.
     pub(crate) fn wait_for(&self, what: &str, done: impl Fn() -> bool) {
-        let deadline = now() + LIMIT;
-        while !done() {
-            assert!(now() < deadline, "{what}: not within {LIMIT:?}");
-            pause();
-        }
+        wait_for(what, done);
+    }
+
+    /// Kills it, and waits until nobody answers any more at its socket's path: a ring's sockets
+    /// may outlive its process for a moment.
+    #[cfg(unix)]
+    pub(crate) fn kill_at(mut self, path: &std::path::Path) {
+        self.kill();
+        let connect = || std::os::unix::net::UnixStream::connect(path);
+        let refused =
+            |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        wait_for("the end of its socket", || connect().is_err_and(|error| refused(&error)));
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -75,6 +82,27 @@ impl Program {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.expect("a process"), signal).expect("the signal is sent");
+    }
+
+    /// Stops it until SIGCONT. When this returns, none of its threads runs.
+    #[cfg(unix)]
+    pub(crate) fn freeze(&self) {
+        use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+        self.signal(Signal::STOP);
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let (_, status) =
+            waitpid(id, WaitOptions::UNTRACED).expect("a child").expect("some news of it");
+        assert!(status.stopped(), "it ended: {status:?}");
+    }
+
+    /// Ends a server, which must agree; returns its last line.
+    #[cfg(unix)]
+    pub(crate) fn stop(self, signal: rustix::process::Signal) -> String {
+        self.signal(signal);
+        let (status, mut lines, errors) = self.end();
+        assert_eq!(status.code(), Some(0), "{status}: {errors}");
+        assert_eq!(errors, "");
+        lines.pop().expect("a summary")
     }
 
     /// How it ended, what it had left to say on stdout, and all of stderr.
@@ -115,6 +143,13 @@ impl Drop for Program {
     }
 }
 
+/// The drivers that run here, by the names that `--driver` takes.
+pub(crate) fn drivers() -> Vec<&'static str> {
+    let (_, lines, _) = Program::start(&["doctor", "--json"]).end();
+    let report: serde_json::Value = serde_json::from_str(&lines.join("\n")).expect("JSON");
+    if report["driver"]["kind"] == "uring" { vec!["uring", "ready"] } else { vec!["ready"] }
+}
+
 /// A directory of the test's own, removed at its end.
 pub(crate) struct Directory(std::path::PathBuf);
 
@@ -133,6 +168,14 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let deadline = now() + LIMIT;
+    while !done() {
+        assert!(now() < deadline, "{what}: not within {LIMIT:?}");
+        pause();
     }
 }
 

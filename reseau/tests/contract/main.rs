@@ -24,6 +24,7 @@ mod futures;
 mod halves;
 mod moving;
 mod names;
+mod packets;
 #[cfg(unix)]
 mod passing;
 mod peers;

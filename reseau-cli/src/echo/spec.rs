@@ -1,0 +1,166 @@
+//! What users write to say where to serve, and whether streams or datagrams.
+use std::str::FromStr;
+use std::{error, fmt};
+
+use reseau::addr::{EndpointError, EndpointPart};
+use reseau::{Addr, Endpoint};
+
+/// An endpoint with what is served there, as text.
+///
+/// | text | meaning |
+/// |---|---|
+/// | `HOST:PORT`, `:PORT`, `tcp://HOST:PORT` | TCP |
+/// | `udp://HOST:PORT`, `udp://:PORT` | UDP |
+/// | `unix:PATH`, `unix:@NAME` | Unix streams |
+/// | `unixgram:PATH`, `unixgram:@NAME` | Unix datagrams |
+/// | `vsock:CID:PORT` | streams between a host and its virtual machines |
+///
+/// What stands after the scheme is an [`Endpoint`]'s text, and so are the errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spec {
+    pub(crate) traffic: Traffic,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// What goes through a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    Streams,
+    Datagrams,
+}
+
+/// An address with what is served there. Prints what [`Spec`] parses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) traffic: Traffic,
+    pub(crate) addr: Addr,
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let spec = |traffic, endpoint| Ok(Self { traffic, endpoint });
+        if let Some(path) = text.strip_prefix(UNIXGRAM) {
+            // The library knows one kind of path.
+            let endpoint = format!("{UNIX}{path}").parse();
+            let longer = UNIXGRAM.len() - UNIX.len();
+            let endpoint = endpoint.map_err(|error| SpecError::new(text, longer, &error))?;
+            return spec(Traffic::Datagrams, endpoint);
+        }
+        for (scheme, traffic) in [(TCP, Traffic::Streams), (UDP, Traffic::Datagrams)] {
+            let Some(rest) = text.strip_prefix(scheme) else { continue };
+            let endpoint: Endpoint =
+                rest.parse().map_err(|error| SpecError::new(text, scheme.len(), &error))?;
+            if endpoint.port().is_none() {
+                let column = scheme.len() + 1;
+                let why = format!("host {rest:?} at column {column} is none: write host:port");
+                return Err(SpecError::of(text, &why));
+            }
+            return spec(traffic, endpoint);
+        }
+        let endpoint = text.parse().map_err(|error| SpecError::new(text, 0, &error))?;
+        spec(Traffic::Streams, endpoint)
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addr = self.addr.to_string();
+        match (self.traffic, addr.strip_prefix(UNIX)) {
+            (Traffic::Streams, _) => f.write_str(&addr),
+            (Traffic::Datagrams, Some(path)) => write!(f, "{UNIXGRAM}{path}"),
+            (Traffic::Datagrams, None) => write!(f, "{UDP}{addr}"),
+        }
+    }
+}
+
+/// A text that is no [`Spec`]: what is wrong with it, and at which column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SpecError(String);
+
+impl SpecError {
+    /// What an endpoint's parser says of the end of a text, which begins `shift` columns later.
+    fn new(text: &str, shift: usize, error: &EndpointError) -> Self {
+        if error.part() == EndpointPart::Scheme {
+            let (scheme, column) = (error.text().split("://").next(), error.column() + shift);
+            let scheme = scheme.unwrap_or_default();
+            return Self::of(text, &format!("scheme {scheme:?} at column {column} {SCHEMES}"));
+        }
+        let said = error.to_string();
+        let said = said.strip_prefix(&format!("endpoint {:?}: ", error.text())).unwrap_or(&said);
+        // What was found stands before the column, and may be any text.
+        let column = format!(" at column {}", error.column());
+        let moved = said
+            .rsplit_once(&column)
+            .map(|(before, after)| format!("{before} at column {}{after}", error.column() + shift));
+        Self::of(text, moved.as_deref().unwrap_or(said))
+    }
+
+    fn of(text: &str, why: &str) -> Self {
+        Self(format!("endpoint {text:?}: {why}"))
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for SpecError {}
+
+const TCP: &str = "tcp://";
+const UDP: &str = "udp://";
+const UNIX: &str = "unix:";
+const UNIXGRAM: &str = "unixgram:";
+const SCHEMES: &str = "is not understood: write tcp://, udp://, unix:, unixgram: or vsock:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_parses_and_what_is_served_prints_as_written() {
+        for (text, traffic) in [
+            ("127.0.0.1:80", Traffic::Streams),
+            ("[::1]:80", Traffic::Streams),
+            ("unix:/run/x", Traffic::Streams),
+            ("vsock:3:80", Traffic::Streams),
+            ("udp://127.0.0.1:80", Traffic::Datagrams),
+            ("udp://[fe80::1%3]:80", Traffic::Datagrams),
+            ("unixgram:/run/x%0A", Traffic::Datagrams),
+        ] {
+            let spec: Spec = text.parse().unwrap();
+            assert_eq!(spec.traffic, traffic, "{text}");
+            let spot = Spot { traffic, addr: spec.endpoint.to_addr().unwrap() };
+            assert_eq!(spot.to_string(), text);
+        }
+        let parse = |text: &str| text.parse::<Spec>().unwrap();
+        assert_eq!(parse("tcp://127.0.0.1:80"), parse("127.0.0.1:80"));
+        assert_eq!(parse("tcp://:80"), parse(":80"));
+        assert_eq!(parse("udp://:80").endpoint, parse(":80").endpoint);
+    }
+
+    #[test]
+    fn errors_name_the_part_and_the_column_in_the_whole_text() {
+        for (text, why) in [
+            ("[::1]:99999", r#"port "99999" at column 7 is larger than 65535"#),
+            ("udp://[::1]:99999", r#"port "99999" at column 13 is larger than 65535"#),
+            ("tcp://", "host at column 7 is missing: write host:port"),
+            ("udp://x:", "port at column 9 is missing: write host:port"),
+            ("unixgram:", "path at column 10 is missing"),
+            ("unixgram:/é%zz", "path \"/é%zz\" at column 12 has a percent sign"),
+            ("http://x:80", r#"scheme "http" at column 1 is not understood: write tcp://, udp://"#),
+            ("udp://tcp://:1", r#"scheme "tcp" at column 7 is not understood"#),
+            ("udp://unix:/x", r#"host "unix:/x" at column 7 is none: write host:port"#),
+            ("tcp://vsock:1:2", r#"host "vsock:1:2" at column 7 is none: write host:port"#),
+            ("tcp://unixgram:/x", r#"port "/x" at column 16 is not a number"#),
+            ("[::1% at column 7]:1", r#"zone " " at column 6 may not be in the name"#),
+        ] {
+            let error = text.parse::<Spec>().expect_err(text).to_string();
+            let wanted = format!("endpoint {text:?}: {why}");
+            assert!(error.starts_with(&wanted), "{error}\n{wanted}");
+        }
+    }
+}
