@@ -4,9 +4,7 @@
 #[path = "watchdog/mod.rs"]
 mod watchdog;
 
-use reseau::{
-    Datagram, Error, Inet, Listener, Socket, Stream, TcpListener, TcpStream, UdpSocket, kind, opt,
-};
+use reseau::{Datagram, Error, Inet, Socket, Stream, TcpListener, TcpStream, UdpSocket, kind, opt};
 use std::fmt::Debug;
 use std::io::{self, ErrorKind};
 use watchdog::watched;
@@ -78,7 +76,7 @@ fn what_does_not_fit_is_refused_by_name() {
 #[cfg(unix)]
 #[test]
 fn families_are_told_apart() {
-    use reseau::{Unix, UnixDatagram, UnixStream};
+    use reseau::{Listener, Unix, UnixDatagram, UnixStream};
     watched("families_are_told_apart", || {
         let (unix, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         refused(TcpStream::try_from(Owned::from(unix)), "family");

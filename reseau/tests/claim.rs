@@ -149,3 +149,25 @@ fn of_many_that_claim_one_has_it() {
         }
     });
 }
+
+#[test]
+fn the_blocking_door_claims_too() {
+    use reseau::blocking::UnixListener;
+    watched("the_blocking_door_claims_too", || {
+        let place = Place::new();
+        let path = place.at("socket");
+        drop(Std::bind(&path).unwrap());
+        let listener = UnixListener::claim(&path).unwrap();
+        assert_eq!(UnixListener::claim(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
+        let clone = listener.try_clone().unwrap();
+        drop(clone);
+        assert!(path.exists(), "a clone owns no file");
+        let client = reseau::blocking::UnixStream::connect(&path).unwrap();
+        listener.accept().unwrap();
+        drop((client, listener));
+        assert!(!path.exists());
+        let given = std::os::fd::OwnedFd::from(UnixListener::claim(&path).unwrap());
+        drop(given);
+        assert!(path.exists(), "who takes the descriptor takes the file");
+    });
+}

@@ -163,6 +163,24 @@ macro_rules! stream {
             pub fn finish(&self) -> io::Result<()> {
                 self.shutdown(Shutdown::Write)
             }
+
+            /// Ends the stream so that nothing of it is lost: says that nothing more will be
+            /// written, and reads what the peer still has to say, until its end.
+            ///
+            /// A server that answers and closes at once, while its client still sends, makes the
+            /// system reset the connection, and the answer is lost on its way. This waits for the
+            /// client instead, until `deadline` at most.
+            ///
+            /// # Errors
+            /// `TimedOut` if the peer has not ended by then; else the system's. This handle is
+            /// closed in any case.
+            pub fn close_gracefully(self, deadline: Instant) -> io::Result<()> {
+                self.set_deadlines(Some(deadline), Some(deadline));
+                self.finish()?;
+                let mut space = [0; 4096];
+                while self.0.read(&mut space)? > 0 {}
+                Ok(())
+            }
         }
 
         impl Read for $stream {
@@ -220,11 +238,12 @@ macro_rules! listener {
     ($listener:ident, $stream:ident, $addr:ty, $addr_of:path) => {
         impl $listener {
             fn from_socket(socket: OsSocket) -> Self {
-                Self(socket)
+                Self(socket.into())
             }
 
+            #[allow(clippy::useless_conversion)] // Some are more than a socket.
             fn into_socket(self) -> OsSocket {
-                self.0
+                self.0.into()
             }
 
             fn socket(&self) -> &OsSocket {
@@ -252,7 +271,7 @@ macro_rules! listener {
             /// # Errors
             /// When the process or the system has no descriptor left.
             pub fn try_clone(&self) -> io::Result<Self> {
-                self.0.try_clone().map(Self)
+                self.0.try_clone().map(Self::from_socket)
             }
 
             /// Where it listens: with the port that the system chose, if it was asked to.

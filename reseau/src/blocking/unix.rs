@@ -23,9 +23,11 @@ use std::time::{Duration, Instant};
 use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout};
 use crate::addr::{Addr, UnixAddr};
+#[cfg(unix)]
+use crate::error::{Error, Operation};
 use crate::opt;
 use crate::sys::option::On;
-use crate::sys::{self, Kind, OsSocket};
+use crate::sys::{self, Claim, Kind, OsSocket};
 
 mod datagram;
 #[cfg(unix)]
@@ -63,8 +65,16 @@ pub struct UnixStream(Handle);
 /// A Unix-domain socket that listens, as `std::os::unix::net::UnixListener` and more (see
 /// [the module](super)).
 ///
-/// Its file stays when it is dropped: remove it, before binding or after.
-pub struct UnixListener(OsSocket);
+/// Its file stays when it is dropped: remove it, before binding or after, or let
+/// [`claim`](Self::claim) do both.
+pub struct UnixListener(Place);
+
+/// A socket that listens, and the file that goes with it.
+struct Place {
+    /// Goes first, so that nobody finds the file of a listener that is gone.
+    claim: Option<Claim>,
+    socket: OsSocket,
+}
 
 impl UnixStream {
     /// Connects to the socket at `path`.
@@ -139,11 +149,70 @@ impl UnixListener {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn with_backlog(addr: &UnixAddr, backlog: u32) -> io::Result<Self> {
-        handle::listen([Addr::from(addr.clone())], Kind::Stream, backlog).map(Self)
+        handle::listen([Addr::from(addr.clone())], Kind::Stream, backlog).map(Self::from_socket)
     }
 }
 
 calls::listener!(UnixListener, UnixStream, UnixAddr, handle::unix);
+
+#[cfg(unix)]
+impl UnixListener {
+    /// As [`bind`](Self::bind), for a server that owns its path: the file that a dead one has left
+    /// there gives way, and the listener removes its own when it is dropped.
+    ///
+    /// A file gives way only if it is a socket on which nobody listens, as a connect has to show;
+    /// it is removed at the end only if it is still the same. (Clones, and what becomes of the
+    /// descriptor elsewhere, leave it.)
+    ///
+    /// ```
+    /// use reseau::blocking::unix::UnixListener;
+    /// let path = std::env::temp_dir().join(format!("claimed-b-{}", std::process::id()));
+    /// drop(UnixListener::bind(&path)?); // It leaves its file.
+    /// let listener = UnixListener::claim(&path)?;
+    /// let refused = UnixListener::claim(&path).unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
+    /// drop(listener);
+    /// assert!(!path.exists());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `AddrInUse` if somebody listens there, or if what is there is no socket; else as
+    /// [`bind`](Self::bind).
+    pub fn claim<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        let place = Addr::from(UnixAddr::from_pathname(path.as_ref())?);
+        let bind = || handle::listen([place.clone()], Kind::Stream, BACKLOG);
+        match Claim::take(path.as_ref(), Kind::Stream, bind) {
+            Ok((socket, claim)) => Ok(Self(Place { claim: Some(claim), socket })),
+            Err(error) if Error::of(&error).is_some() => Err(error),
+            Err(error) => Err(Error::new(Operation::Bind, error).local(place).into()),
+        }
+    }
+}
+
+impl std::ops::Deref for Place {
+    type Target = OsSocket;
+
+    fn deref(&self) -> &OsSocket {
+        &self.socket
+    }
+}
+
+impl From<OsSocket> for Place {
+    fn from(socket: OsSocket) -> Self {
+        Self { claim: None, socket }
+    }
+}
+
+impl From<Place> for OsSocket {
+    /// The file stays, whoever closes it in the end.
+    fn from(place: Place) -> Self {
+        if let Some(claim) = place.claim {
+            claim.release();
+        }
+        place.socket
+    }
+}
 
 impl<'a> IntoIterator for &'a UnixListener {
     type Item = io::Result<UnixStream>;

@@ -40,7 +40,7 @@ pub(crate) use home::{Home, Post, Run, Seat, Unpark, here};
 pub(crate) use lane::{End, Item, RecvLane, State};
 #[cfg(fuzzing)]
 pub(crate) use lane_model::run as fuzz_lane;
-#[cfg(any(uring, test))]
+#[cfg(any(uring, all(test, unix)))]
 #[allow(unused_imports)] // For the rehearsal of a ring, and tests.
 pub(crate) use socket::chunk;
 pub(crate) use socket::{Socket, connection, wake};

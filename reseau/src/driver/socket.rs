@@ -573,7 +573,7 @@ impl crate::sys::poller::Watched for Arc<Socket> {
 }
 
 /// Takes the next chunk of a stream that brings nothing along.
-#[cfg(any(uring, test))]
+#[cfg(any(uring, all(test, unix)))]
 pub(crate) fn chunk(lane: &mut RecvLane) -> Option<Chunk> {
     lane.pop()?.into_bytes()
 }

@@ -4,6 +4,7 @@ use crate::watched;
 use reseau::blocking::unix::{UnixDatagram, UnixStream};
 use reseau::packet::Passed;
 use std::fs::File;
+#[allow(unused_imports)] // Some tests are Linux' alone.
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;

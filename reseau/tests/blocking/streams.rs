@@ -17,6 +17,33 @@ on_pairs! {
         }
     }
 
+    fn a_last_answer_arrives_though_the_peer_still_sends(a, b) {
+        let sent = pattern(1_000_000);
+        thread::scope(|scope| {
+            let talker = scope.spawn(|| {
+                let mut end = &b;
+                end.write_all(&sent).unwrap();
+                end.finish().unwrap();
+                let mut answer = String::new();
+                end.read_to_string(&mut answer).unwrap();
+                answer
+            });
+            a.read_exact(&mut [0; 10]).unwrap();
+            a.write_all(b"enough").unwrap();
+            let late = std::time::Instant::now() + Duration::from_secs(30);
+            a.try_clone().unwrap().close_gracefully(late).unwrap();
+            assert_eq!(talker.join().unwrap(), "enough");
+        });
+    }
+
+    fn a_peer_that_does_not_end_is_left_at_the_deadline(a, b) {
+        let late = std::time::Instant::now() + Duration::from_millis(30);
+        let error = a.try_clone().unwrap().close_gracefully(late).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(std::time::Instant::now() >= late, "not before");
+        assert_eq!(b.read(&mut [0; 4]).unwrap(), 0);
+    }
+
     fn both_ways_at_once_through_shared_references(a, b) {
         let sent = pattern(3_000_000);
         thread::scope(|scope| {

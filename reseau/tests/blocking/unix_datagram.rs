@@ -2,6 +2,7 @@
 use super::unix::{Place, plain};
 use crate::{is_timeout, watched};
 use reseau::blocking::unix::{SocketAddr, UnixDatagram};
+#[allow(unused_imports)] // Some tests are Linux' alone.
 use reseau::{Error, UnixAddr};
 use std::io::ErrorKind;
 use std::net::Shutdown;

@@ -1,6 +1,7 @@
 //! Datagrams on the loopback, with all that the system tells of them.
 use super::super::{Domain, Kind, from_sock_addr};
 use super::*;
+#[allow(unused_imports)] // Some systems tell nothing of it.
 use crate::packet::Ecn;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
