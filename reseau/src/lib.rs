@@ -1,5 +1,5 @@
-//! Sockets: blocking and async with one contract, on the kernel's best interface or in a simulated
-//! world, under any executor.
+//! Sockets: TCP, UDP, Unix and vsock, blocking and async with one contract, on the kernel's best
+//! interface or in a simulated world, under any executor.
 //!
 #![cfg_attr(feature = "async", doc = "```")]
 #![cfg_attr(not(feature = "async"), doc = "```ignore")]
@@ -38,10 +38,12 @@
 //!
 //! # The map
 //!
-//! - [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`], [`TcpSocket`]: async
-//!   sockets. Names, receivers and meaning are those of `tokio::net`; what is ours stands beside
-//!   it. They are `Send` and can be awaited under any executor: inside a [`Loop`] they live there,
-//!   elsewhere on a background loop that starts by itself ([`Remote::global`]).
+//! - [`TcpStream`], [`TcpListener`], [`UdpSocket`], [`UnixStream`], [`UnixListener`],
+//!   [`UnixDatagram`], vsock and records in [`net`]: async sockets. Names, receivers and meaning are
+//!   those of `tokio::net`; what is ours stands beside it. They are `Send` and can be awaited under
+//!   any executor: inside a [`Loop`] they live there, elsewhere on a background loop that starts by
+//!   itself ([`Remote::global`]). [`Socket`] makes them step by step.
+//! - [`Packet`], [`Batch`]: what the system tells of a datagram, and many of them at once.
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.

@@ -28,6 +28,7 @@ pub const DIFFERENCES: &[Difference] = &[
     row("Unix datagrams", ["yes", "yes", "yes", "yes", "yes", NO]),
     row("`send_fds`, `recv_fds`", ["yes", "yes", "yes", "yes", "yes", "not there"]),
     row("abstract Unix names", ["yes", "yes", NO, NO, NO, NO]),
+    row("vsock", ["yes", "yes", NO, NO, NO, NO]),
     row(
         "listeners set `SO_REUSEADDR`",
         ["yes", "yes", "yes", "yes", "yes", "no: it would let others in"],
