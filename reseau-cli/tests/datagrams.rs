@@ -65,6 +65,21 @@ fn udp_keeps_datagrams_apart_when_many_are_on_their_way() {
 }
 
 #[test]
+fn several_loops_share_the_senders_of_udp() {
+    let mut server = Program::start(&["echo", "--loops", "2", "udp://127.0.0.1:0"]);
+    let endpoint = server.listening();
+    let sockets: Vec<UdpSocket> = (0..16).map(|_| udp(&endpoint)).collect();
+    for round in 0..5 {
+        sockets.iter().for_each(|socket| exchange(socket, round * 100));
+    }
+    #[cfg(unix)]
+    {
+        let summary = server.stop(rustix::process::Signal::TERM);
+        assert!(summary.ends_with("; udp 80 packets, 15.6 KiB in, 15.6 KiB out"), "{summary}");
+    }
+}
+
+#[test]
 fn udp_senders_that_are_gone_do_no_harm() {
     for driver in drivers() {
         let mut server = Program::start(&["echo", "--driver", driver, "udp://127.0.0.1:0"]);
@@ -122,7 +137,6 @@ mod unix {
     use std::os::unix::net::UnixDatagram;
     use std::path::{Path, PathBuf};
 
-    use reseau::opt;
     use rustix::process::Signal;
 
     use super::*;
@@ -198,6 +212,7 @@ mod unix {
     #[cfg(target_os = "linux")]
     #[test]
     fn long_unix_datagrams_come_back_or_are_counted() {
+        use reseau::opt;
         let place = Place::new("long");
         let server = place.serve(&[]);
         let client = place.client("client.sock");

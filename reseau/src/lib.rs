@@ -39,10 +39,10 @@
 //! # The map
 //!
 //! - [`TcpStream`], [`TcpListener`], [`UdpSocket`], [`UnixStream`], [`UnixListener`],
-//!   [`UnixDatagram`], vsock and records in [`net`]: async sockets. Names, receivers and meaning are
-//!   those of `tokio::net`; what is ours stands beside it. They are `Send` and can be awaited under
-//!   any executor: inside a [`Loop`] they live there, elsewhere on a background loop that starts by
-//!   itself ([`Remote::global`]). [`Socket`] makes them step by step.
+//!   [`UnixDatagram`], and in [`net`] vsock and records: async sockets. Names, receivers and
+//!   meaning are those of `tokio::net`; what is ours stands beside it. They are `Send` and can be
+//!   awaited under any executor: inside a [`Loop`] they live there, elsewhere on a background loop
+//!   that starts by itself ([`Remote::global`]). [`Socket`] makes them step by step.
 //! - [`Packet`], [`Batch`]: what the system tells of a datagram, and many of them at once.
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for

@@ -3,11 +3,13 @@
 
 use reseau::net::{
     Detached, DetachedListener, Inet, Interest, Listener, OwnedReadHalf, OwnedWriteHalf, ReadHalf,
-    Ready, ReuniteError, Stream, TcpSocket, Unix, UnixSocket, WriteHalf, lookup_host,
+    Ready, ReuniteError, Stream, TcpSocket, Unix, UnixSeqpacket, UnixSeqpacketListener, UnixSocket,
+    Vsock, WriteHalf, lookup_host,
 };
 use reseau::{
-    Addr, Chunk, Config, DriverReport, Endpoint, Group, Loop, Remote, TcpListener, TcpStream,
-    UnixAddr, UnixListener, UnixStream,
+    Addr, Batch, Chunk, Config, Datagram, DriverReport, Endpoint, Group, Loop, Packet, Remote,
+    Socket, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram, UnixListener, UnixStream,
+    VsockAddr, kind,
 };
 
 /// The values: each `Send`, `Sync` and `Unpin`.
@@ -23,7 +25,22 @@ travel! {
     ReadHalf<'static, Unix>, WriteHalf<'static, Unix>, OwnedReadHalf<Unix>, OwnedWriteHalf<Unix>,
     TcpSocket, UnixSocket, Detached<Inet>, Detached<Unix>, DetachedListener<Inet>,
     ReuniteError<Inet>, Interest, Ready, Remote, Group, Config, DriverReport, Chunk, Addr,
-    UnixAddr, Endpoint, reseau::Error,
+    UnixAddr, Endpoint, reseau::Error, UdpSocket, UnixDatagram, Datagram<Inet>, UnixSeqpacket,
+    UnixSeqpacketListener, Stream<Vsock>, Listener<Vsock>, Socket<Inet, kind::Dgram>, Packet, Batch,
+    VsockAddr,
+}
+
+/// Sockets may be used after a panic that others caught, as tokio's may.
+#[allow(dead_code)]
+fn calm() {
+    fn calm<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    calm::<TcpStream>();
+    calm::<TcpListener>();
+    calm::<UdpSocket>();
+    calm::<UnixStream>();
+    calm::<UnixDatagram>();
+    calm::<UnixSeqpacket>();
+    calm::<Chunk>();
 }
 
 /// The futures: each `Send`, so that it may be awaited in a task of any executor.
@@ -37,6 +54,7 @@ mod futures {
         send(TcpStream::connect((String::new(), 1)));
         send(TcpStream::connect_on(home, name));
         send(TcpListener::bind(name));
+        send(UdpSocket::bind(name));
         send(TcpListener::bind_on(home, addr));
         send(lookup_host(name));
         let Ok(socket) = TcpSocket::new_v4() else { return };
@@ -103,3 +121,35 @@ const _: fn() = || {
 fn everywhere<T: Send + Sync + Unpin>() {}
 
 fn send<T: Send>(_: T) {}
+
+/// The futures of messages.
+#[allow(dead_code)]
+mod messages {
+    use super::*;
+
+    fn send<T: Send>(_: T) {}
+
+    fn udp(socket: &UdpSocket, buf: &mut [u8], batch: &mut Batch, packet: &Packet) {
+        send(socket.recv_from(buf));
+        send(socket.recv_packet(buf));
+        send(socket.send_packet(buf, packet));
+        send(socket.send_to(buf, "127.0.0.1:1"));
+        send(socket.recv_batch(batch));
+        send(socket.send_batch(batch));
+        send(socket.readable());
+        send(socket.ready(Interest::READABLE));
+        send(socket.connect("127.0.0.1:1"));
+    }
+
+    #[cfg(unix)]
+    fn unix(stream: &mut UnixStream, socket: &UnixDatagram, buf: &mut [u8]) {
+        send(stream.recv_fds(buf, 1));
+        send(socket.recv_fds(buf, 1));
+        send(socket.send_to(buf, "path"));
+        send(UnixSeqpacket::connect("path"));
+    }
+
+    fn ends(stream: TcpStream, at: std::time::Instant) {
+        send(stream.close_gracefully(at));
+    }
+}

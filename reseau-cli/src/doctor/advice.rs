@@ -27,7 +27,7 @@ pub(crate) fn of(host: &Host) -> Vec<Advice> {
     let mut all: Vec<Advice> =
         [driver(host), open_files(host), backlog(host), local_ports(host), buffers(host)]
             .into_iter()
-            .chain([families(host)])
+            .chain([families(host), datagrams(host)])
             .flatten()
             .collect();
     all.sort_by_key(|advice| advice.weight);
@@ -118,7 +118,7 @@ fn buffers(host: &Host) -> Option<Advice> {
         weight: Weight::Could,
         what: format!(
             "socket buffers that a program asks for are cut to {} KiB: fast, distant peers are \
-             slowed",
+             slowed, and bursts of datagrams are lost",
             least / 1024
         ),
         remedy: format!("sysctl net.core.rmem_max={BUFFER_MIN} net.core.wmem_max={BUFFER_MIN}"),
@@ -136,6 +136,16 @@ fn families(host: &Host) -> Option<Advice> {
         } else {
             "switch IPv6 on in the network settings".to_owned()
         },
+    })
+}
+
+fn datagrams(host: &Host) -> Option<Advice> {
+    let (cut, joined) = (&host.sockets.udp_segmentation, &host.sockets.udp_coalescing);
+    let why = cut.as_ref().err().or_else(|| joined.as_ref().err()).filter(|_| host.is_linux())?;
+    Some(Advice {
+        weight: Weight::Could,
+        what: format!("datagrams go to or come from the kernel one by one ({why})"),
+        remedy: "run a Linux kernel 5.0 or newer, and not one that is emulated".to_owned(),
     })
 }
 
@@ -179,6 +189,8 @@ mod tests {
                 ipv6: Ok(()),
                 unix: Ok(()),
                 unix_abstract: Ok(()),
+                udp_segmentation: Ok(()),
+                udp_coalescing: Ok(()),
                 vsock: Ok(()),
                 vsock_device: Ok(()),
             },
@@ -218,6 +230,26 @@ mod tests {
         host.os = "macos";
         host.uring_disabled = Ok(2);
         assert_eq!(driver(&host), None);
+    }
+
+    #[test]
+    fn datagrams_one_by_one_are_worth_a_word_where_it_can_be_helped() {
+        let mut host = healthy();
+        assert_eq!(datagrams(&host), None);
+        host.sockets.udp_coalescing = Err("no such option".to_owned());
+        assert!(datagrams(&host).unwrap().what.contains("no such option"));
+        host.os = "macos";
+        assert_eq!(datagrams(&host), None);
+    }
+
+    #[test]
+    fn buffers_that_are_cut_short_are_noticed() {
+        let mut host = healthy();
+        assert_eq!(buffers(&host), None);
+        host.limits.recv_buffer = Ok(212_992);
+        let advice = buffers(&host).unwrap();
+        assert!(advice.what.contains("cut to 208 KiB"), "{advice:?}");
+        assert!(advice.remedy.contains("net.core.rmem_max=4194304"), "{advice:?}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What the machine answered. Nothing here judges it.
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
-use reseau::blocking::UnixListener;
-use reseau::{DriverReport, UnixAddr};
+use reseau::blocking::{UdpSocket, UnixListener};
+use reseau::{DriverReport, UnixAddr, opt};
 
 use super::machine;
 
@@ -42,6 +43,10 @@ pub(crate) struct Sockets {
     pub(crate) ipv6: Reading<()>,
     pub(crate) unix: Reading<()>,
     pub(crate) unix_abstract: Reading<()>,
+    /// Many datagrams in one call to the kernel, which cuts them from a long one (GSO).
+    pub(crate) udp_segmentation: Reading<()>,
+    /// Many datagrams in one call to the kernel, which joined them to a long one (GRO).
+    pub(crate) udp_coalescing: Reading<()>,
     pub(crate) vsock: Reading<()>,
     pub(crate) vsock_device: Reading<()>,
 }
@@ -109,6 +114,8 @@ impl Sockets {
             ipv6: listen(Ipv6Addr::LOCALHOST.into()),
             unix: unix(),
             unix_abstract: unix_abstract(),
+            udp_segmentation: udp(|socket| socket.set(opt::Segment(1200))),
+            udp_coalescing: udp(|socket| socket.set(opt::Coalesce(true))),
             vsock: machine::vsock(),
             vsock_device: machine::vsock_device(),
         }
@@ -127,6 +134,11 @@ fn unix_abstract() -> Reading<()> {
         .and_then(|addr| UnixListener::bind_addr(&addr))
         .map(drop)
         .map_err(|error| error.to_string())
+}
+
+fn udp(set: impl FnOnce(&UdpSocket) -> io::Result<()>) -> Reading<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    socket.and_then(|socket| set(&socket)).map_err(|error| error.to_string())
 }
 
 /// A number below `/proc/sys`.

@@ -215,6 +215,8 @@ fn sockets(host: &Host) -> Section {
         Fact::new("ipv6", "IPv6", made(&sockets.ipv6)),
         Fact::new("unix", "Unix", made(&sockets.unix)),
         Fact::new("unix_abstract", "Unix, abstract names", made(&sockets.unix_abstract)),
+        Fact::new("udp_segmentation", "UDP, cut (GSO)", made(&sockets.udp_segmentation)),
+        Fact::new("udp_coalescing", "UDP, joined (GRO)", made(&sockets.udp_coalescing)),
         Fact::new("vsock", "vsock", made(&sockets.vsock)),
         Fact::new("vsock_device", "vsock device", made(&sockets.vsock_device)),
     ];

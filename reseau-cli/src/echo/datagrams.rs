@@ -89,6 +89,6 @@ fn bytes(batch: &Batch) -> usize {
 const PACKETS: usize = 32;
 /// No datagram of UDP is longer: its length has 16 bits.
 const UDP_LONGEST: usize = 0xFFFF;
-/// More than Linux lets anybody send who is not privileged (twice `wmem_max`). The pages of it
-/// that no datagram touches are never made.
+/// More than twice `wmem_max`, Linux' bound, as it comes; what is longer is counted and not sent
+/// back. The pages that no datagram touches are never made.
 const UNIX_LONGEST: usize = 1 << 20;

@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use reseau::blocking::TcpListener;
+use reseau::blocking::{TcpListener, UdpSocket};
 use reseau::{Addr, Config, Group, Kind, clock};
 
 use crate::failure::Failure;
@@ -81,7 +81,8 @@ pub(crate) fn command() -> Command {
                 .help("How many loops serve, each on a thread of its own")
                 .long_help(
                     "How many loops serve, each on a thread of its own. They share the \
-                     connections of TCP; each other socket is served by one of them.",
+                     connections of TCP and the senders of UDP; each other socket is served by \
+                     one of them.",
                 ),
         )
 }
@@ -169,15 +170,13 @@ impl Server {
     }
 
     fn listen(&mut self, spot: &Spot, note: Option<String>) -> io::Result<()> {
-        let (Traffic::Streams, Addr::Inet(inet)) = (spot.traffic, &spot.addr) else {
-            return self.listen_once(spot, note);
-        };
+        let Addr::Inet(inet) = spot.addr else { return self.listen_once(spot, note) };
         if self.tallies.len() == 1 {
             return self.listen_once(spot, note);
         }
-        match self.listen_shared(*inet, note) {
+        match self.listen_shared(spot.traffic, inet, note) {
             Err(error) if is_unsupported(&error) => {
-                self.listen_once(spot, Some("this system lets only one loop accept".to_owned()))
+                self.listen_once(spot, Some("this system lets only one loop have it".to_owned()))
             }
             done => done,
         }
@@ -200,11 +199,20 @@ impl Server {
         Ok(())
     }
 
-    /// A listener on every loop, all on one address; the kernel shares connections out.
-    fn listen_shared(&mut self, inet: SocketAddr, note: Option<String>) -> io::Result<()> {
-        // Listeners that share would share with a stranger of ours, too: ask for it alone first.
-        let addr = Addr::from(TcpListener::bind(inet)?.local_addr()?);
-        let spot = Spot { traffic: Traffic::Streams, addr };
+    /// A socket on every loop, all on one address; the kernel shares out connections, and those
+    /// who send datagrams.
+    fn listen_shared(
+        &mut self,
+        traffic: Traffic,
+        inet: SocketAddr,
+        note: Option<String>,
+    ) -> io::Result<()> {
+        // Those that share would share with a stranger of ours, too: ask for it alone first.
+        let alone = match traffic {
+            Traffic::Streams => TcpListener::bind(inet)?.local_addr()?,
+            Traffic::Datagrams => UdpSocket::bind(inet)?.local_addr()?,
+        };
+        let spot = Spot { traffic, addr: alone.into() };
         for (remote, tally) in self.group.remotes().iter().zip(&self.tallies) {
             serve::start(remote, spot.clone(), true, Arc::clone(tally))?;
         }

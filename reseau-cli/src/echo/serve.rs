@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use reseau::{
-    Addr, Family, Listener, Remote, Stream, TcpListener, TcpSocket, UdpSocket, UnixDatagram,
-    UnixListener, VsockListener,
+    Addr, Family, Inet, Listener, Remote, Socket, Stream, TcpListener, TcpSocket, UdpSocket,
+    UnixDatagram, UnixListener, VsockListener, kind, opt,
 };
 
 use super::datagrams;
@@ -15,7 +15,7 @@ use super::spec::{Spot, Traffic};
 use super::tally::Tally;
 
 /// Serves at `spot` on the loop of `home` from then on. Returns where it does once it does. With
-/// `shared`, other loops may listen for streams on the same address.
+/// `shared`, other loops may serve at the same address.
 pub(crate) fn start(
     home: &Remote,
     spot: Spot,
@@ -48,7 +48,7 @@ async fn serve(
             accept(listener, tally, |stream| stream.set_nodelay(true)).await;
         }
         (Traffic::Datagrams, Addr::Inet(addr)) => {
-            let socket = UdpSocket::bind(addr).await?;
+            let socket = receive(addr, shared).await?;
             tell(socket.local_addr()?.into());
             datagrams::udp(socket, tally).await;
         }
@@ -84,6 +84,16 @@ async fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuseport(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
+}
+
+async fn receive(addr: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+    if !shared {
+        return UdpSocket::bind(addr).await;
+    }
+    let socket = Socket::<Inet, kind::Dgram>::for_addr(&addr)?;
+    socket.set(opt::ReusePort(true))?;
+    socket.bind(addr)?;
+    socket.into_datagram()
 }
 
 /// Accepts for ever. What accept refuses is counted, and tried again after a pause.

@@ -121,7 +121,8 @@ impl fmt::Debug for UnixAddr {
         match &self.0 {
             Name::Unnamed => f.write_str("(unnamed)"),
             Name::Path(path) => write!(f, "{path:?} (pathname)"),
-            Name::Abstract(name) => write!(f, "\"{}\" (abstract)", name.escape_ascii()),
+            // As std prints it.
+            Name::Abstract(name) => write!(f, "{:?} (abstract)", Lossless(name)),
         }
     }
 }
@@ -179,6 +180,20 @@ impl Flaw {
 }
 
 /// Bytes as text: what is not printable UTF-8, and the percent sign itself, as `%41`.
+/// Bytes as a string's `Debug` has them, those that are no text escaped.
+struct Lossless<'a>(&'a [u8]);
+
+impl fmt::Debug for Lossless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for part in self.0.utf8_chunks() {
+            write!(f, "{}", part.valid().escape_debug())?;
+            write!(f, "{}", part.invalid().escape_ascii())?;
+        }
+        f.write_str("\"")
+    }
+}
+
 fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use fmt::Write;
     for chunk in bytes.utf8_chunks() {
@@ -278,7 +293,7 @@ mod tests {
     #[test]
     fn abstract_names_hold_any_bytes() {
         let addr = UnixAddr::from_abstract_name(b"a\0\xff%").unwrap();
-        assert_eq!(format!("{addr:?}"), r#""a\x00\xff%" (abstract)"#);
+        assert_eq!(format!("{addr:?}"), r#""a\0\xff%" (abstract)"#);
         assert_eq!(addr.to_string(), "unix:@a%00%FF%25");
         assert_eq!(addr.as_abstract_name(), Some(&b"a\0\xff%"[..]));
         assert!(UnixAddr::from_abstract_name([0; ABSTRACT_MAX]).is_ok());

@@ -88,7 +88,7 @@ impl UnixStream {
     /// Connects to the socket that has this address.
     ///
     /// # Errors
-    /// The system's; the [`Error`](crate::Error) inside says what was wrong.
+    /// The system's; the [`Error`] inside says what was wrong.
     pub fn connect_addr(addr: &UnixAddr) -> io::Result<Self> {
         Handle::connect([Addr::from(addr.clone())], Kind::Stream, None).map(Self)
     }

@@ -13,6 +13,7 @@ use crate::sys::{Domain, Fd, Kind};
 use async_task::Runnable;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -73,6 +74,11 @@ thread_local! {
     /// The home that this thread is running, to use.
     static SEAT: RefCell<Seated> = const { RefCell::new(None) };
 }
+
+/// Nothing of it is left half-done by a panic: locks are given back as they were, and what is
+/// boxed only wakes.
+impl UnwindSafe for Home {}
+impl RefUnwindSafe for Home {}
 
 impl Home {
     pub(super) fn new(driver: &Driver, direct: Direct, report: DriverReport) -> Self {

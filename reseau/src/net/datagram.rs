@@ -150,7 +150,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`send`](Self::send).
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.fd().send_to(buf, None)
+        self.try_transmit(|fd| fd.send_to(buf, None))
     }
 
     /// Waits until there is a datagram, or an error to hear of.
@@ -161,12 +161,13 @@ impl<F: Family> Datagram<F> {
         self.receive(|fd| there(fd, Side::Recv)).await
     }
 
-    /// Waits until there is room for a datagram, or an error to hear of.
+    /// Waits until there may be room for a datagram, or an error to hear of. As tokio's, it waits
+    /// only once a `try_` call has found that there is none.
     ///
     /// # Errors
     /// The system's.
     pub async fn writable(&self) -> io::Result<()> {
-        self.transmit(|fd| there(fd, Side::Send)).await
+        self.transmit(|fd| self.room(fd)).await
     }
 
     /// Waits until one of the wanted things is ready, and says which are.
@@ -184,7 +185,11 @@ impl<F: Family> Datagram<F> {
                 (interest.is_writable(), Side::Send, send.who(), Ready::WRITABLE),
             ];
             for (wanted, side, who, what) in sides {
-                if wanted && socket.poll_call(side, who, cx, |fd| there(fd, side))?.is_ready() {
+                let call = |fd: &Fd| match side {
+                    Side::Recv => there(fd, side),
+                    Side::Send => self.room(fd),
+                };
+                if wanted && socket.poll_call(side, who, cx, call)?.is_ready() {
                     found |= what;
                 }
             }
@@ -208,7 +213,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// The system's.
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(Side::Send, cx, |fd| there(fd, Side::Send))
+        self.poll(Side::Send, cx, |fd| self.room(fd))
     }
 
     /// As [`send`](Self::send), for hand-written futures.
@@ -325,6 +330,24 @@ impl<F: Family> Datagram<F> {
         let mut ticket = Ticket::new(self.handle.socket(), Side::Send);
         let socket = self.handle.socket();
         poll_fn(|cx| socket.poll_call(Side::Send, ticket.who(), cx, &mut call)).await
+    }
+
+    /// A call that sends and does not wait: that there was no room is remembered.
+    pub(super) fn try_transmit<T>(&self, call: impl FnOnce(&Fd) -> io::Result<T>) -> io::Result<T> {
+        let sent = call(self.fd());
+        if sent.as_ref().is_err_and(would_block) {
+            self.handle.socket().send_lane().blocked = true;
+        }
+        sent
+    }
+
+    /// Whether there may be room: as far as is known, or else by asking.
+    fn room(&self, fd: &Fd) -> io::Result<()> {
+        if self.handle.socket().send_lane().blocked {
+            there(fd, Side::Send)?;
+            self.handle.socket().send_lane().blocked = false;
+        }
+        Ok(())
     }
 
     pub(super) fn poll<T>(
@@ -543,13 +566,14 @@ fn append<B: bytes::BufMut, T>(
     buf: &mut B,
     call: impl FnOnce(&mut [u8]) -> io::Result<(usize, T)>,
 ) -> io::Result<(usize, T)> {
-    // No system's datagram is longer, and some buffers say that they have no bounds.
-    let mut space = vec![0; buf.remaining_mut().min(LONGEST)];
+    // What is spare now, as tokio has it: a buffer that grows does so between datagrams.
+    let mut space = vec![0; buf.chunk_mut().len().min(LONGEST)];
     let (count, of) = call(&mut space)?;
     buf.put_slice(&space[..count]);
     Ok((count, of))
 }
 
+/// No system's datagram is longer.
 #[cfg(feature = "bytes")]
 const LONGEST: usize = 64 << 10;
 

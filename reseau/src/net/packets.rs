@@ -98,7 +98,7 @@ impl<F: Family> Datagram<F> {
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`send_packet`](Self::send_packet).
     pub fn try_send_packet(&self, buf: &[u8], packet: &Packet<F::Addr>) -> io::Result<usize> {
-        self.fd().send_packet(buf, &named(packet))
+        self.try_transmit(|fd| fd.send_packet(buf, &named(packet)))
     }
 }
 
@@ -185,7 +185,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`send_batch`](Self::send_batch).
     pub fn try_send_batch(&self, batch: &mut Batch) -> io::Result<usize> {
-        self.fd().send_batch(batch)
+        self.try_transmit(|fd| fd.send_batch(batch))
     }
 
     /// Lets the system join datagrams of one sender (GRO), so that one call receives many. From

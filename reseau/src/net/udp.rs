@@ -9,6 +9,7 @@ use super::{Datagram, Inet, ToSocketAddrs, detach, open};
 use crate::addr::Addr;
 use crate::driver::Side;
 use crate::error::Operation;
+use crate::opt;
 use crate::rt::Remote;
 use crate::sys::{self, Kind};
 
@@ -101,7 +102,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`send`](Self::send).
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.fd().send_to(buf, Some(&target.into()))
+        self.try_transmit(|fd| fd.send_to(buf, Some(&target.into())))
     }
 
     /// As [`send_to`](Self::send_to), for hand-written futures.
@@ -147,6 +148,28 @@ impl Datagram<Inet> {
     /// The system's: it was not joined.
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.fd().os()?.leave_multicast_v6(group, interface)
+    }
+}
+
+/// The interface that a socket is bound to.
+impl Datagram<Inet> {
+    /// The name of the interface that the socket is bound to, if any.
+    ///
+    /// # Errors
+    /// The system's; `Unsupported` where it has no such option.
+    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
+        self.get::<opt::BindDevice>().map(|device| device.0.map(String::into_bytes))
+    }
+
+    /// Sends by, and receives from, the interface of that name alone (`None`: all).
+    ///
+    /// # Errors
+    /// `InvalidInput` if it cannot be a name; else the system's; `Unsupported` where it has no such
+    /// option.
+    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
+        let name = interface.map(|name| String::from_utf8(name.to_vec())).transpose();
+        let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        self.set(opt::BindDevice(name))
     }
 }
 

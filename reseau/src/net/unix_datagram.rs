@@ -122,7 +122,8 @@ impl Datagram<Unix> {
     /// # Errors
     /// `WouldBlock` if the receiver holds too many; else as [`send_to`](Self::send_to).
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
-        self.fd().send_to(buf, Some(&at(path.as_ref())?.into()))
+        let to = Addr::from(at(path.as_ref())?);
+        self.try_transmit(|fd| fd.send_to(buf, Some(&to)))
     }
 
     /// As [`send_to`](Self::send_to), for hand-written futures.

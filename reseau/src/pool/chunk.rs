@@ -16,6 +16,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -158,6 +159,10 @@ impl Clone for Chunk {
         Self { start: self.start, len: self.len, owner }
     }
 }
+
+/// Whoever owns its bytes elsewhere only lends them.
+impl UnwindSafe for Chunk {}
+impl RefUnwindSafe for Chunk {}
 
 impl Drop for Chunk {
     fn drop(&mut self) {

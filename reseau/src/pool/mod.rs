@@ -10,6 +10,7 @@ pub(crate) use chunk::{Block, Buffer};
 
 use chunk::Raw;
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A loop's own way to its pool: it keeps the block at hand from which few bytes were copied.
@@ -107,6 +108,10 @@ impl Supply {
         Some(chunk)
     }
 }
+
+/// What is boxed in it only wakes.
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
 
 impl Shared {
     /// Takes a block home. Only a block of this pool may come.

@@ -1,4 +1,5 @@
 //! Closing well: nothing of the last answer is lost; and closing at once: nothing stays behind.
+use crate::alone::{alone, descriptors};
 use crate::everywhere;
 use crate::stage::{config, pair, pattern, poll_once, resets_are_lost, run, scaled, settle};
 use reseau::{Kind, Loop, clock, spawn};
@@ -60,6 +61,7 @@ fn an_aborted_stream_resets_its_peer(kind: Kind) {
 }
 
 fn an_aborted_stream_holds_up_nobody(kind: Kind) {
+    alone!(kind, an_aborted_stream_holds_up_nobody);
     // A linger that the test would not live to see: what is left behind is seen at the end.
     let lp = Loop::with(&reseau::Config { linger: Duration::from_secs(3600), ..config(kind) });
     let lp = lp.unwrap();
@@ -69,7 +71,12 @@ fn an_aborted_stream_holds_up_nobody(kind: Kind) {
             settle().await;
         }
         assert!(client.unsent() > 0, "the peer takes nothing any more");
+        let before = descriptors();
         client.abort().unwrap();
+        settle().await;
+        if kind != Kind::Sim && cfg!(unix) {
+            assert_eq!(descriptors(), before - 1, "closed, though the peer takes nothing");
+        }
         drop(server);
     });
     drop(lp);

@@ -18,6 +18,8 @@ on_kernels!(
     a_full_socket_is_waited_for,
     a_flood_of_them_is_bounded,
     bad_ones_are_refused,
+    the_first_read_of_an_accepted_stream_takes_them_too,
+    buffered_readers_give_the_window_back,
     messages_bring_them_too,
 );
 
@@ -275,6 +277,47 @@ fn bad_ones_are_refused(kind: Kind) {
         a.set_deadlines(None, None);
         let gone = a.send_fds(b"x", &many[..1]).await.unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+fn the_first_read_of_an_accepted_stream_takes_them_too(kind: Kind) {
+    run(kind, async {
+        let name = format!("reseau-passing-{}-{kind}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = reseau::UnixListener::bind(&path).unwrap();
+        for by_trial in [false, true] {
+            let mut client = UnixStream::connect(&path).await.unwrap();
+            let (one, mut at_one) = told();
+            client.send_fds(b"first", &[one.as_fd()]).await.unwrap();
+            let (mut server, _) = listener.accept().await.unwrap();
+            if by_trial {
+                drop(server.try_read(&mut []));
+                server.peek(&mut [0]).await.unwrap();
+            }
+            let mut buf = [0; 8];
+            let passed = server.recv_fds(&mut buf, 8).await.unwrap();
+            check(passed, b"first", &buf, &mut [&mut at_one]);
+        }
+        std::fs::remove_file(&path).unwrap();
+    });
+}
+
+fn buffered_readers_give_the_window_back(kind: Kind) {
+    use futures_lite::{AsyncBufRead, AsyncBufReadExt};
+    run(kind, async {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let file = null();
+        let many: Vec<BorrowedFd<'_>> = (0..50).map(|_| file.as_fd()).collect();
+        for round in 0..20u8 {
+            a.send_fds(&[round; 5], &many).await.unwrap();
+            let mut taken = 0;
+            while taken < 5 {
+                let count = b.fill_buf().await.unwrap().len();
+                AsyncBufRead::consume(std::pin::Pin::new(&mut b), count);
+                taken += count;
+            }
+            assert_eq!(b.queued(), 0, "in round {round}");
+        }
     });
 }
 

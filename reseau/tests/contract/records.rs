@@ -1,4 +1,5 @@
 //! Unix-domain datagrams and records: nothing is lost, everything in order, who floods waits.
+use crate::alone::{alone, descriptors};
 use crate::stage::{pattern, poll_once, run, settle};
 use crate::{everywhere, on_kernels};
 use reseau::net::{UnixDatagram, UnixSeqpacket, UnixSeqpacketListener};
@@ -19,6 +20,7 @@ everywhere!(
     nobody_there_is_an_error,
     dropped_sends_send_nothing,
     shutdown_ends_receiving,
+    a_sender_that_gives_up_leaves_nothing,
     #[cfg(target_os = "linux")]
     records_come_one_by_one,
     #[cfg(target_os = "linux")]
@@ -206,6 +208,24 @@ fn dropped_sends_send_nothing(kind: Kind) {
         a.send(b"last").await.unwrap();
         assert_eq!(b.recv(&mut buf).await.unwrap(), 4);
         assert_eq!(&buf[..4], b"last");
+    });
+}
+
+/// The kernel was asked for room that does not come: who closes does not wait for it.
+fn a_sender_that_gives_up_leaves_nothing(kind: Kind) {
+    alone!(kind, a_sender_that_gives_up_leaves_nothing);
+    run(kind, async {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        while a.try_send(b"full").is_ok() {}
+        assert!(poll_once(a.send(b"more")).await.is_none());
+        settle().await;
+        let before = descriptors();
+        drop(a);
+        settle().await;
+        if kind != Kind::Sim {
+            assert_eq!(descriptors(), before - 1);
+        }
+        drop(b);
     });
 }
 
