@@ -84,12 +84,10 @@ impl Stream<Unix> {
     /// `InvalidInput` for more than 253 descriptors, or without a byte to go with; else as
     /// [`send`](Self::send).
     pub async fn send_fds(&mut self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        self.flush().await?;
         let mut room = None;
         loop {
-            // (Not for the lane, which has nothing of it: it only says whether it is late.)
-            let ready = poll_fn(|cx| self.handle().socket().poll_flush(cx));
-            ready.await?;
+            // Behind what was sent before; and not when it is late.
+            self.handle().flush().await?;
             match self.handle().fd().send_fds(buf, fds, None) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 answer => return answer,
