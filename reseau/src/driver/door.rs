@@ -74,10 +74,15 @@ impl<T> Door<T> {
         self.parked.store(false, Ordering::Relaxed);
     }
 
+    /// Whether something came since the last look, as a hint: [`park`](Self::park) knows.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Relaxed)
+    }
+
     /// Takes what was left. `into` must be empty.
     pub(crate) fn take(&self, into: &mut Vec<T>) {
         debug_assert!(into.is_empty());
-        if !self.mail.load(Ordering::Relaxed) {
+        if !self.has_mail() {
             return;
         }
         let mut inbox = self.inbox();

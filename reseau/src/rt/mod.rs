@@ -47,6 +47,8 @@ pub struct Loop {
     home: Arc<Home>,
     driver: Option<Rc<RefCell<Driver>>>,
     scratch: RefCell<Scratch>,
+    /// Who waits until everything queued is sent.
+    drains: RefCell<Vec<Told>>,
     stop: Cell<Option<Duration>>,
     linger: Duration,
 }
@@ -85,10 +87,10 @@ pub struct Config {
 struct Scratch {
     posts: Vec<Post>,
     after: Aftermath,
-    calls: Vec<Box<dyn FnOnce() + Send>>,
-    /// Who waits until everything queued is sent.
-    drains: Vec<Box<dyn FnOnce() + Send>>,
+    calls: Vec<Told>,
 }
+
+type Told = Box<dyn FnOnce() + Send>;
 
 /// Runs a future on a loop of its own: the `main` of an async program.
 ///
@@ -131,6 +133,7 @@ impl Loop {
             home,
             driver: Some(Rc::new(RefCell::new(driver))),
             scratch: RefCell::default(),
+            drains: RefCell::default(),
             stop: Cell::new(None),
             linger: config.linger,
         })
@@ -147,13 +150,15 @@ impl Loop {
         let main = Arc::new(Main { woken: AtomicBool::new(true), home: self.home.clone() });
         let waker = Waker::from(main.clone());
         let mut future = pin!(future);
+        let mut scratch = self.scratch.take();
         loop {
-            if main.woken.swap(false, Ordering::AcqRel)
+            if main.take_woken()
                 && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
             {
+                self.scratch.replace(scratch);
                 return output;
             }
-            if let Err(error) = self.turn(|| main.woken.load(Ordering::Acquire)) {
+            if let Err(error) = self.turn(&mut scratch, || main.woken.load(Ordering::Acquire)) {
                 panic!("the loop cannot go on: {error}");
             }
         }
@@ -162,8 +167,9 @@ impl Loop {
     /// Runs the loop until somebody asks it to stop.
     pub(crate) fn run(&self) -> io::Result<()> {
         let _seated = self.sit();
+        let mut scratch = self.scratch.take();
         while self.stop.get().is_none() {
-            self.turn(|| false)?;
+            self.turn(&mut scratch, || false)?;
         }
         Ok(())
     }
@@ -193,30 +199,32 @@ impl Loop {
     }
 
     /// What others left → timers → tasks → one trip to the kernel → wake.
-    fn turn(&self, woken: impl Fn() -> bool) -> io::Result<()> {
-        let mut scratch = self.scratch.take();
-        self.look_around(&mut scratch);
-        self.driver().borrow_mut().fire();
-        self.release(&mut scratch.after);
+    fn turn(&self, scratch: &mut Scratch, woken: impl Fn() -> bool) -> io::Result<()> {
+        if self.home.door().has_mail() {
+            self.look_around(scratch);
+        }
+        self.release(&mut scratch.after, Driver::fire);
         scratch.calls.drain(..).for_each(task::guarded);
         self.tasks.run();
         // What tasks have closed or spent is let go of before the loop may sleep.
-        self.release(&mut scratch.after);
-        self.tell_drained(&mut scratch); // Perhaps there is nothing to wait for.
+        self.release(&mut scratch.after, |_| {});
+        self.tell_drained(); // Perhaps there is nothing to wait for.
         let busy = self.tasks.are_ready() || woken() || self.stop.get().is_some();
         let deadline = if busy || !self.home.door().park() { Some(clock::past()) } else { None };
-        let turned = self.driver().borrow_mut().turn(deadline);
-        self.home.door().awake();
-        self.release(&mut scratch.after);
-        self.tell_drained(&mut scratch);
-        self.scratch.replace(scratch);
+        let turned = self.release(&mut scratch.after, |driver| {
+            let turned = driver.turn(deadline);
+            self.home.door().awake();
+            turned
+        });
+        self.tell_drained();
         turned
     }
 
     /// Tells those who wait until everything queued is sent, when it is.
-    fn tell_drained(&self, scratch: &mut Scratch) {
-        if !scratch.drains.is_empty() && !self.driver().borrow().is_sending() {
-            scratch.drains.drain(..).for_each(|told| told());
+    fn tell_drained(&self) {
+        if !self.drains.borrow().is_empty() && !self.driver().borrow().is_sending() {
+            let drains = self.drains.take();
+            drains.into_iter().for_each(|told| told());
         }
     }
 
@@ -229,17 +237,22 @@ impl Loop {
                 Post::Alarm(alarm) => self.driver().borrow_mut().settle_alarm(&alarm),
                 Post::Task(task) => self.tasks.push(task),
                 Post::Call(call) => scratch.calls.push(call),
-                Post::Drain(told) => scratch.drains.push(told),
+                Post::Drain(told) => self.drains.borrow_mut().push(told),
                 Post::Stop(grace) => self.stop.set(Some(grace)),
             }
         }
     }
 
-    /// Wakes and drops what the driver has put aside: foreign code, with nothing borrowed.
-    fn release(&self, after: &mut Aftermath) {
-        if self.driver().borrow_mut().take_aftermath(after) {
+    /// Has the driver do something, then wakes and drops what it has put aside: foreign code, with
+    /// nothing borrowed.
+    fn release<T>(&self, after: &mut Aftermath, work: impl FnOnce(&mut Driver) -> T) -> T {
+        let mut driver = self.driver().borrow_mut();
+        let done = work(&mut driver);
+        if driver.take_aftermath(after) {
+            drop(driver);
             after.release();
         }
+        done
     }
 
     fn driver(&self) -> &Rc<RefCell<Driver>> {
@@ -259,9 +272,11 @@ impl Loop {
     fn drain(&self, limit: Instant) {
         let mut after = Aftermath::default();
         while self.driver().borrow().is_draining() && clock::now() < limit {
-            let turned = self.driver().borrow_mut().turn(Some(limit));
-            self.driver().borrow_mut().fire();
-            self.release(&mut after);
+            let turned = self.release(&mut after, |driver| {
+                let turned = driver.turn(Some(limit));
+                driver.fire();
+                turned
+            });
             if turned.is_err() {
                 return;
             }
@@ -335,6 +350,13 @@ impl Default for Config {
 struct Main {
     woken: AtomicBool,
     home: Arc<Home>,
+}
+
+impl Main {
+    /// Whether it was woken since the last look. (Mostly not: then it is only looked at.)
+    fn take_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::AcqRel)
+    }
 }
 
 impl Wake for Main {
