@@ -30,6 +30,7 @@ pub(crate) struct Home {
     thread: ThreadId,
     window: usize,
     pool: Pool,
+    block_size: usize,
     direct: Direct,
     report: DriverReport,
 }
@@ -88,6 +89,7 @@ impl Home {
             world: driver.world(),
             thread: thread::current().id(),
             window: driver.window(),
+            block_size: driver.pool().block_size(),
             pool: driver.pool(),
             direct,
             report,
@@ -123,7 +125,7 @@ impl Home {
     }
 
     pub(crate) fn block_size(&self) -> usize {
-        self.pool.block_size()
+        self.block_size
     }
 
     /// The blocks that all receives of this loop share.

@@ -554,6 +554,15 @@ impl SendLane {
         self.queued
     }
 
+    /// Gives the lane to whoever sends now by himself (`State::Direct`), if he may.
+    pub(crate) fn reserve(&mut self) -> bool {
+        let free = self.quiet() && self.failed.is_none() && !self.deadline.expired();
+        if free {
+            self.state = State::Direct;
+        }
+        free
+    }
+
     /// Nothing queued, nothing in flight, nothing to come: a direct `send` keeps the order.
     pub(crate) fn quiet(&self) -> bool {
         self.state == State::Idle && self.queued == 0 && !self.connecting && self.open()

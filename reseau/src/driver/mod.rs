@@ -13,6 +13,7 @@ mod ask;
 mod call;
 mod choose;
 mod deadline;
+mod direct;
 mod door;
 mod home;
 mod lane;
@@ -54,6 +55,7 @@ use crate::pool::{Chunk, Supply};
 use crate::sys::sim::World;
 use crate::sys::{Descriptor, Fd, SockAddr};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -234,7 +236,10 @@ pub(crate) struct Aftermath {
 impl Aftermath {
     /// Runs foreign code: wakers and destructors.
     pub(crate) fn release(&mut self) {
-        self.wakers.drain(..).for_each(wake);
+        // A waker that panics hurts nobody else.
+        let mut wakers = self.wakers.drain(..);
+        while catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake))).is_err() {}
+        drop(wakers);
         self.ops.clear();
         self.items.clear();
         self.sockets.clear();

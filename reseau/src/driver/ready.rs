@@ -20,6 +20,7 @@ pub(crate) struct Ready {
     slots: Vec<Option<Slot>>,
     early: Vec<Completion>,
     supply: Supply,
+    block_size: usize,
     /// Turns since the poller was asked last: early answers must not starve it.
     skipped: u32,
 }
@@ -45,6 +46,7 @@ impl Ready {
             poller,
             slots: Vec::new(),
             early: Vec::new(),
+            block_size: pool.block_size(),
             supply: Supply::new(pool),
             skipped: 0,
         })
@@ -138,13 +140,14 @@ impl Ready {
             }
             let id = Id { key, side };
             if let Some(completion) = slot.tell(id) {
-                self.early.push(completion);
+                done.push(completion);
                 told = true;
                 continue;
             }
             for _ in 0..BURST_MAX {
                 let Some(completion) = slot.attempt(id, &mut self.supply) else { break };
-                let (over, drained) = (completion.last.is_some(), slot.drained(&completion));
+                let (over, drained) =
+                    (completion.last.is_some(), drained(&completion, self.block_size));
                 done.push(completion);
                 if over || drained {
                     break;
@@ -184,12 +187,6 @@ impl Slot {
         Some(Completion { id, event: Event::Ready, last: Some(last) })
     }
 
-    /// A read that leaves room has emptied the socket: the next would only say so.
-    fn drained(&self, completion: &Completion) -> bool {
-        let block = self.socket.shape().block;
-        matches!(&completion.event, Event::Data(chunk) if chunk.len() < block)
-    }
-
     /// A one-shot interest is spent.
     fn fired(&mut self) {
         if let Some(registered) = &mut self.registered {
@@ -202,6 +199,7 @@ impl Slot {
         let [recv, send] = &self.lanes;
         let want = Interest { recv: recv.op.is_some(), send: send.op.is_some() };
         match &mut self.registered {
+            Some(registered) if registered.wants(want) => {}
             // Even without interest a hung-up socket is reported, again and again.
             Some(_) if want == Interest::default() => self.registered = None,
             Some(registered) => registered.want(want)?,
@@ -215,6 +213,11 @@ impl Slot {
         let last = self.lanes[id.side as usize].op.take();
         Completion { id, event: Event::Failed(error.into()), last }
     }
+}
+
+/// A read that leaves room has emptied the socket: the next would only say so.
+fn drained(completion: &Completion, block_size: usize) -> bool {
+    matches!(&completion.event, Event::Data(chunk) if chunk.len() < block_size)
 }
 
 /// How many reads or accepts one event may produce before others get their turn.

@@ -7,9 +7,9 @@
 use super::ask::{Accepted, How, ask, finished, gather, look};
 use super::deadline::Deadline;
 use super::door::Mark;
-use super::lane::{End, Item, Next, RecvLane, SendLane, Shape, State};
+use super::lane::{End, Item, RecvLane, SendLane, Shape, State};
 use super::waiters::{Waiters, Who};
-use super::{Destination, Event, Home, Op, Side};
+use super::{Destination, Home, Op, Side};
 use crate::addr::Addr;
 use crate::error::Fault;
 use crate::pool::Chunk;
@@ -228,41 +228,6 @@ impl Socket {
         answer
     }
 
-    /// The lane is ours (`State::Direct`) and nothing of it is in the kernel: what the kernel has
-    /// is asked for here and now, once.
-    fn recv_directly(self: &Arc<Self>) {
-        let event = self.home.pool().take().and_then(|mut block| {
-            let (mut fds, space) = (Vec::new(), block.space());
-            let came = if self.passes {
-                self.fd.recv_passing(space, &mut fds)
-            } else {
-                self.fd.recv(space)
-            };
-            match came {
-                Ok(0) => Some(Event::Eof),
-                Ok(count) => Some(Event::received(block.into_chunk(count), fds)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-                Err(error) => Some(Event::Failed(Fault::from(&error))),
-            }
-        });
-        let mut woken = Vec::new();
-        let mut lane = self.recv_lane();
-        lane.state = State::Idle;
-        if let Some(event) = event {
-            let next = lane.deliver(event, true, self.shape());
-            debug_assert!(matches!(next, Next::Nothing | Next::Rearm), "nothing was under way");
-            lane.state = State::Idle;
-            self.fed();
-            lane.waiters.take(&mut woken);
-        }
-        let arm = lane.wants();
-        drop(lane);
-        woken.into_iter().for_each(wake);
-        if arm || self.ending() {
-            self.home.kick(self, Side::Recv);
-        }
-    }
-
     fn answered<T>(
         self: &Arc<Self>,
         answer: io::Result<Option<T>>,
@@ -330,15 +295,18 @@ impl Socket {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let how = self.how();
+        let free = |chunk: &mut Chunk| !chunk.is_empty() && self.send_lane().reserve();
+        if how == How::Directly
+            && let Some(chunk) = chunk.take_if(free)
+        {
+            self.send_directly(chunk);
+            return Poll::Ready(Ok(()));
+        }
         let polled = self.poll_send_lane(Who::Owner, cx, |lane| {
             if !lane.open() {
                 return Some(Err(finished()));
             }
             lane.room().then(|| {
-                if how == How::Directly && lane.quiet() {
-                    lane.state = State::Direct;
-                    return Ok(Accepted::Direct(chunk.take().expect("a chunk to send")));
-                }
                 lane.push(chunk.take().expect("a chunk to send"));
                 Ok(Accepted::queued(lane, how))
             })
@@ -395,35 +363,6 @@ impl Socket {
             Accepted::Queued { idle: true } => self.home.kick(self, Side::Send),
             Accepted::Direct(chunk) => self.send_directly(chunk),
         }
-    }
-
-    /// The lane is quiet and ours (`State::Direct`): nothing of it is in the kernel or queued, so
-    /// a plain `send` keeps the order. The kernel says what went wrong only once, so it is kept.
-    fn send_directly(self: &Arc<Self>, mut chunk: Chunk) {
-        let sent = self.fd.send(&chunk);
-        let (mut woken, mut spent) = (Vec::new(), Vec::new());
-        let mut lane = self.send_lane();
-        lane.state = State::Idle;
-        match sent {
-            Ok(sent) => chunk.advance(sent),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => {
-                lane.fail(End::Failed(Fault::from(&error)), &mut spent);
-                lane.waiters.take(&mut woken);
-            }
-        }
-        if !chunk.is_empty() && !lane.failed() {
-            lane.push_front(std::mem::take(&mut chunk));
-        }
-        let kick = !lane.flushed() || !lane.open();
-        drop(lane);
-        if !woken.is_empty() {
-            woken.into_iter().for_each(wake);
-        }
-        if kick || self.ending() {
-            self.home.kick(self, Side::Send);
-        }
-        drop((chunk, spent));
     }
 
     fn poll_send_lane<T>(

@@ -138,7 +138,8 @@ macro_rules! writing {
             /// What went wrong with this chunk or one before it, again and again; `TimedOut` once
             /// the deadline has passed, until another is set.
             pub async fn send(&mut self, chunk: impl Into<Chunk>) -> io::Result<()> {
-                self.handle().send(chunk.into()).await
+                let mut chunk = Some(chunk.into());
+                poll_fn(|cx| self.handle().poll_send(&mut chunk, cx)).await
             }
 
             /// Waits until the system has taken all that was sent or written.

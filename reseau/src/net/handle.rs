@@ -229,9 +229,13 @@ impl Handle {
 
     // ---- sending ------------------------------------------------------------------------------
 
-    pub(super) async fn send(&self, chunk: Chunk) -> io::Result<()> {
-        let mut chunk = Some(chunk);
-        poll_fn(|cx| self.socket.poll_send(&mut chunk, cx)).await
+    /// Takes the chunk exactly when it says `Ready(Ok)`.
+    pub(super) fn poll_send(
+        &self,
+        chunk: &mut Option<Chunk>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.socket.poll_send(chunk, cx)
     }
 
     pub(super) fn poll_write(

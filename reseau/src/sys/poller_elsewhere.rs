@@ -77,6 +77,11 @@ impl Poller {
 }
 
 impl<S: Watched> Registered<S> {
+    /// Whether that, and something, is what is asked for already.
+    pub(crate) fn wants(&self, want: Interest) -> bool {
+        self.armed == want && want != Interest::default()
+    }
+
     /// Asks for `want`, if it is not what is asked for already.
     pub(crate) fn want(&mut self, want: Interest) -> io::Result<()> {
         if self.armed != want {
