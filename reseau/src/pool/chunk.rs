@@ -34,13 +34,9 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 pub struct Chunk {
     start: NonNull<u8>,
     len: usize,
-    owner: Owner,
-}
-
-enum Owner {
-    /// A counted allocation of ours; `None` for bytes that live for ever.
-    Ours(Option<NonNull<Header>>),
-    Theirs(Arc<dyn AsRef<[u8]> + Send + Sync>),
+    /// What keeps the bytes alive, counted; `None`: they live for ever. (One word: chunks are
+    /// moved a lot.)
+    owner: Option<NonNull<Header>>,
 }
 
 /// An owner whose destructor may panic: it must not end a loop that others share.
@@ -65,8 +61,17 @@ pub(super) struct Raw(NonNull<Header>);
 struct Header {
     views: AtomicUsize,
     capacity: usize,
-    /// Where the allocation goes when the last view is dropped; `None`: back to the heap.
-    pool: Option<Arc<Shared>>,
+    last: Last,
+}
+
+/// What happens when the last view is dropped.
+enum Last {
+    /// The allocation goes back to the heap.
+    Free,
+    /// The allocation goes home to its pool.
+    Return(Arc<Shared>),
+    /// The bytes lie elsewhere, and their owner is dropped.
+    Drop(Arc<dyn AsRef<[u8]> + Send + Sync>),
 }
 
 /// One exclusively owned block of a pool.
@@ -92,10 +97,15 @@ impl Chunk {
     /// must go on returning the same bytes. Its destructor runs where no lock is held, on whatever
     /// thread (often a loop's, which others share), so a panic in it goes no further.
     pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        let owner: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(Guarded(Some(owner)));
+        let owner = Arc::new(Guarded(Some(owner)));
         let bytes = (*owner).as_ref();
         let (start, len) = (NonNull::from(bytes).cast(), bytes.len());
-        Self { start, len, owner: Owner::Theirs(owner) }
+        let mut raw = Raw::at_least(0);
+        raw.header().last = Last::Drop(owner);
+        // None of the allocation's own bytes is shown; it is there for the count.
+        let mut chunk = raw.freeze(0);
+        (chunk.start, chunk.len) = (start, len);
+        chunk
     }
 
     /// A chunk with its own copy of `bytes`.
@@ -109,7 +119,8 @@ impl Chunk {
     /// Whether dropping this view may run code of its owner's.
     #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn runs_user_code(&self) -> bool {
-        matches!(self.owner, Owner::Theirs(_))
+        // SAFETY: this view keeps the allocation alive, and `last` changes with the last view only.
+        self.owner.is_some_and(|header| matches!(unsafe { &header.as_ref().last }, Last::Drop(_)))
     }
 
     /// Drops the first `count` bytes of the view.
@@ -145,18 +156,13 @@ impl Chunk {
 
 impl Clone for Chunk {
     fn clone(&self) -> Self {
-        let owner = match &self.owner {
-            Owner::Ours(None) => Owner::Ours(None),
-            Owner::Ours(Some(header)) => {
-                // SAFETY: this view keeps the allocation alive.
-                let views = unsafe { &header.as_ref().views };
-                let before = views.fetch_add(1, Ordering::Relaxed);
-                assert!(before < isize::MAX as usize, "a chunk has too many views");
-                Owner::Ours(Some(*header))
-            }
-            Owner::Theirs(owner) => Owner::Theirs(owner.clone()),
-        };
-        Self { start: self.start, len: self.len, owner }
+        if let Some(header) = self.owner {
+            // SAFETY: this view keeps the allocation alive.
+            let views = unsafe { &header.as_ref().views };
+            let before = views.fetch_add(1, Ordering::Relaxed);
+            assert!(before < isize::MAX as usize, "a chunk has too many views");
+        }
+        Self { start: self.start, len: self.len, owner: self.owner }
     }
 }
 
@@ -166,7 +172,7 @@ impl RefUnwindSafe for Chunk {}
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let Owner::Ours(Some(header)) = self.owner else { return };
+        let Some(header) = self.owner else { return };
         // SAFETY: this view keeps the allocation alive until the count says otherwise.
         let views = &unsafe { header.as_ref() }.views;
         // The only view needs no locked instruction to know it: nobody is left to make another.
@@ -197,7 +203,7 @@ impl AsRef<[u8]> for Chunk {
 
 impl Default for Chunk {
     fn default() -> Self {
-        Self { start: NonNull::dangling(), len: 0, owner: Owner::Ours(None) }
+        Self { start: NonNull::dangling(), len: 0, owner: None }
     }
 }
 
@@ -241,7 +247,7 @@ impl From<String> for Chunk {
 
 impl From<&'static [u8]> for Chunk {
     fn from(bytes: &'static [u8]) -> Self {
-        Self { start: NonNull::from(bytes).cast(), len: bytes.len(), owner: Owner::Ours(None) }
+        Self { start: NonNull::from(bytes).cast(), len: bytes.len(), owner: None }
     }
 }
 
@@ -275,7 +281,7 @@ impl From<Chunk> for bytes::Bytes {
 
 impl Block {
     pub(super) fn lend(mut raw: Raw, pool: Arc<Shared>) -> Self {
-        raw.header().pool = Some(pool);
+        raw.header().last = Last::Return(pool);
         Self(Some(raw))
     }
 
@@ -354,7 +360,7 @@ impl Raw {
         let memory = unsafe { alloc::alloc(layout) }.cast::<Header>();
         let Some(header) = NonNull::new(memory) else { alloc::handle_alloc_error(layout) };
         // SAFETY: freshly allocated with the header's layout.
-        unsafe { header.write(Header { views: AtomicUsize::new(0), capacity, pool: None }) };
+        unsafe { header.write(Header { views: AtomicUsize::new(0), capacity, last: Last::Free }) };
         Self(header)
     }
 
@@ -364,16 +370,18 @@ impl Raw {
         let start = NonNull::from(&mut self.space()[..len]).cast();
         let header = self.0;
         std::mem::forget(self);
-        Chunk { start, len, owner: Owner::Ours(Some(header)) }
+        Chunk { start, len, owner: Some(header) }
     }
 
     /// Goes home to the pool, or to those at hand, or back to the heap.
     fn retire(mut self) {
         let header = self.header();
-        if let Some(pool) = header.pool.take() {
-            return pool.give(self);
+        match std::mem::replace(&mut header.last, Last::Free) {
+            Last::Free => {}
+            Last::Return(pool) => return pool.give(self),
+            Last::Drop(owner) => drop(owner),
         }
-        if header.capacity == SMALL {
+        if self.header().capacity == SMALL {
             let mut small = Some(self);
             let _ = SPARE.try_with(|spare| {
                 let mut spare = spare.borrow_mut();

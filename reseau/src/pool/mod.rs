@@ -182,6 +182,31 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_goes_with_the_last_view() {
+        struct Owner([u8; 4], Arc<AtomicUsize>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        impl Drop for Owner {
+            fn drop(&mut self) {
+                self.1.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let gone = Arc::new(AtomicUsize::new(0));
+        let mut chunk = Chunk::from_owner(Owner([1, 2, 3, 4], gone.clone()));
+        assert!(chunk.runs_user_code() && !Chunk::copy_from(&[1]).runs_user_code());
+        let head = chunk.split_to(1);
+        drop(Chunk::copy_from(&[9; 4])); // It would lie where the owner did.
+        assert_eq!((&*head, &*chunk), (&[1][..], &[2, 3, 4][..]));
+        drop(chunk);
+        assert_eq!((gone.load(Ordering::Relaxed), &*head), (0, &[1][..]));
+        drop(head);
+        assert_eq!(gone.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn blocks_outlive_their_pool() {
         let pool = Pool::new(256, 4);
         let chunk = filled(&pool, 200);
