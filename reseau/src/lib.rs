@@ -103,14 +103,11 @@ pub use rt::{
 #[cfg(all(fuzzing, feature = "async"))]
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use crate::sys::ancillary_told::{Told, ancillary};
+
     /// Runs one script on the model of a lane.
     pub fn lane(script: &[u8]) {
         crate::driver::fuzz_lane(script);
-    }
-
-    /// Reads any bytes as control data.
-    pub fn ancillary(control: &[u8]) {
-        crate::sys::ancillary::fuzz(control);
     }
 }
 

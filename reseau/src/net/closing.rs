@@ -56,10 +56,9 @@ impl<F: Family> Stream<F> {
     /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
     /// let (server, _) = listener.accept().await?;
     /// server.abort()?;
+    /// # if cfg!(windows) { return Ok(()); } // Wine passes no resets on.
     /// let told = client.recv().await.unwrap_err();
-    /// # if !cfg!(windows) {
     /// assert_eq!(told.kind(), std::io::ErrorKind::ConnectionReset);
-    /// # }
     /// # Ok(())
     /// # })
     /// # }

@@ -90,7 +90,7 @@ impl<F: Family> Datagram<F> {
     /// `Unsupported` if the system cannot grant a wish; else as [`send`](Self::send).
     pub async fn send_packet(&self, buf: &[u8], packet: &Packet<F::Addr>) -> io::Result<usize> {
         let packet = named(packet);
-        self.transmit(|fd| fd.send_packet(buf, &packet)).await
+        self.transmit_by(|fd| fd.send_packet(buf, &packet)).await
     }
 
     /// As [`send_packet`](Self::send_packet), without waiting.

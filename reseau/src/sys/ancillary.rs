@@ -50,19 +50,6 @@ pub(crate) fn items(control: &[u8]) -> Items<'_> {
     Items(control)
 }
 
-/// What the fuzzers ask of [`items`]: an end, and nothing that was not there.
-#[cfg(fuzzing)]
-pub(crate) fn fuzz(control: &[u8]) {
-    let mut count = 0;
-    for item in items(control) {
-        count += 1;
-        if let Item::Rights(numbers) = item {
-            assert!(numbers.count() * size_of::<RawFd>() <= control.len());
-        }
-    }
-    assert!(count * HEAD <= control.len());
-}
-
 /// The descriptors in `control`, to be used and closed by us: those that were passed, and those
 /// that the system added.
 ///

@@ -39,6 +39,8 @@ pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
 pub(crate) mod ancillary;
 #[cfg(unix)]
 mod ancillary_kinds;
+#[cfg(all(fuzzing, unix))]
+pub(crate) mod ancillary_told;
 pub(crate) mod blocking;
 #[cfg(unix)]
 mod claim;

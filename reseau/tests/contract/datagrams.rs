@@ -274,8 +274,11 @@ fn nobody_there_is_an_error_of_the_next_call(kind: Kind) {
         };
         a.connect(gone).await.unwrap();
         a.send(b"anybody?").await.unwrap();
-        let error = a.recv(&mut [0; 8]).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        // On Windows this news is switched off: it would also come to those who send to many.
+        if kind == Kind::Sim || cfg!(unix) {
+            let error = a.recv(&mut [0; 8]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
         would_block(a.try_recv(&mut [0; 8])); // Told once.
         // Who sends to many does not hear what became of one.
         let ((b, at_b), (c, at_c)) = (bound().await, bound().await);

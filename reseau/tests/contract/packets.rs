@@ -1,8 +1,10 @@
 //! Datagrams with their circumstances, and many at once: the same datagrams in every way.
 use crate::stage::{any, pattern, poll_once, run, settle};
 use crate::{everywhere, on_kernels};
-use reseau::{Batch, Ecn, Kind, Packet, UdpSocket, spawn};
+use reseau::{Batch, Ecn, Kind, Packet, UdpSocket, UnixAddr, UnixDatagram, spawn, timeout};
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 everywhere!(
@@ -21,7 +23,32 @@ mod real {
         answers_come_from_the_address_that_was_asked,
         #[cfg(target_os = "linux")]
         joined_datagrams_come_apart,
+        #[cfg(target_os = "linux")]
+        a_full_receiver_is_asked_now_and_then,
     );
+}
+
+/// Such a sender is always told that it may send, so it must not believe that.
+#[cfg(target_os = "linux")]
+fn a_full_receiver_is_asked_now_and_then(kind: Kind) {
+    run(kind, async {
+        let name = format!("reseau-full-{kind}-{}", std::process::id());
+        let addr = UnixAddr::from_abstract_name(name).unwrap();
+        let receiver = UnixDatagram::bind_addr(&addr).unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        let packet = Packet::to(addr);
+        while sender.try_send_packet(b"x", &packet).is_ok() {}
+        let mut sending = pin!(sender.send_packet(b"last", &packet));
+        let mut polls = 0;
+        let counted = poll_fn(|cx| {
+            polls += 1;
+            sending.as_mut().poll(cx)
+        });
+        assert!(timeout(Duration::from_millis(100), counted).await.is_err());
+        assert!(polls < 100, "{polls} times in 100 ms");
+        receiver.recv_packet(&mut [0; 9]).await.unwrap();
+        assert_eq!(sending.await.unwrap(), 4);
+    });
 }
 
 async fn bound() -> (UdpSocket, SocketAddr) {

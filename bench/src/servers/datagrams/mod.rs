@@ -77,6 +77,13 @@ impl Numbers {
     }
 }
 
+/// Counts what a sink received as one train: it looks at each datagram, as a program would.
+fn count(train: &[u8], segment: usize) {
+    let lens = train.chunks(segment.max(1)).map(<[u8]>::len);
+    let (packets, bytes) = lens.fold((0, 0), |(packets, bytes), len| (packets + 1, bytes + len));
+    TALLY.add(packets, bytes);
+}
+
 /// The room for one datagram, where they come one by one.
 const PACKET_BYTES: usize = 2048;
 /// How many datagrams a batch holds at least.

@@ -8,7 +8,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::runtime::Builder;
 
-use super::{Numbers, TALLY, Task};
+use super::{Numbers, TALLY, Task, count};
 use crate::scenario::Post;
 use crate::sys::mail;
 
@@ -31,7 +31,7 @@ async fn serve(task: Task) -> io::Result<()> {
         Post::Sink => loop {
             for train in 0..server.receive().await? {
                 let RecvMeta { len, stride, .. } = server.metas[train];
-                TALLY.add(len.div_ceil(stride.max(1)), len);
+                count(&server.bytes[train * server.each..][..len], stride);
             }
         },
         Post::Source => {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use super::{BATCH, Numbers, PACKET_BYTES, TALLY, Task};
+use super::{BATCH, Numbers, PACKET_BYTES, TALLY, Task, count};
 use crate::scenario::Post;
 use crate::sys::mail::{self, Mail};
 use crate::sys::{Interest, Poller};
@@ -44,12 +44,12 @@ fn many(task: Task, mut mail: Mail, train_max: fn(usize) -> usize) -> io::Result
     let mut waits = Waits::new(&task)?;
     let (socket, post) = (task.socket, task.post);
     loop {
-        let count = waits.read(|| mail.receive(&socket))?;
+        let trains = waits.read(|| mail.receive(&socket))?;
         match post {
             Post::Sink => {
-                for slot in 0..count {
+                for slot in 0..trains {
                     let (bytes, segment) = mail.train(slot);
-                    TALLY.add(bytes.len().div_ceil(segment.max(1)), bytes.len());
+                    count(bytes, segment);
                 }
             }
             Post::Source => {
@@ -58,10 +58,10 @@ fn many(task: Task, mut mail: Mail, train_max: fn(usize) -> usize) -> io::Result
                 return Ok(());
             }
             _ => {
-                (0..count).for_each(|slot| mail.answer(slot));
+                (0..trains).for_each(|slot| mail.answer(slot));
                 let mut sent = 0;
-                while sent < count {
-                    sent += waits.write(|| mail.send(&socket, sent, count))?;
+                while sent < trains {
+                    sent += waits.write(|| mail.send(&socket, sent, trains))?;
                 }
             }
         }

@@ -7,6 +7,7 @@ use reseau::{Batch, Config, Kind, Loop, Packet, UdpSocket, blocking as door};
 use super::{BATCH, Numbers, PACKET_BYTES, TALLY, Task};
 use crate::scenario::Post;
 use crate::servers::reseau::unsupported;
+use crate::sys::mail;
 
 pub(in crate::servers) fn uring(task: Task) -> io::Result<()> {
     own_loop(Kind::Uring)?.block_on(each(task))
@@ -160,17 +161,19 @@ impl Source {
         Ok(Self { to: Packet::to(peer), bytes: bytes.to_vec(), numbers: Numbers::default() })
     }
 
+    /// As many as make one train.
     fn fill(&mut self, batch: &mut Batch) -> io::Result<()> {
         batch.clear();
-        for _ in 0..BATCH {
+        for _ in 0..mail::train_max(self.bytes.len()) {
             self.numbers.write(&mut self.bytes);
             batch.push(&self.to, &self.bytes)?;
         }
         Ok(())
     }
 
-    /// A full batch went out.
+    /// What was filled went out.
     fn count(&self) {
-        TALLY.add(BATCH, BATCH * self.bytes.len());
+        let count = mail::train_max(self.bytes.len());
+        TALLY.add(count, count * self.bytes.len());
     }
 }

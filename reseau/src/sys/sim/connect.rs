@@ -8,11 +8,11 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 #[cfg(unix)]
-use libc::{EALREADY, EISCONN, EMFILE, EOPNOTSUPP, EPROTOTYPE};
+use libc::{EALREADY, EISCONN, EMFILE, EPROTOTYPE};
 #[cfg(windows)]
 use windows_sys::Win32::Networking::WinSock::{
     WSAEALREADY as EALREADY, WSAEISCONN as EISCONN, WSAEMFILE as EMFILE,
-    WSAEOPNOTSUPP as EOPNOTSUPP, WSAEPROTOTYPE as EPROTOTYPE,
+    WSAEPROTOTYPE as EPROTOTYPE,
 };
 
 impl Kernel {
@@ -28,7 +28,7 @@ impl Kernel {
                 }
                 self.socket(index).role = Role::Listening(Queue { backlog, ..Queue::default() });
             }
-            Role::Dgram(_) => return Err(io::Error::from_raw_os_error(EOPNOTSUPP)),
+            Role::Dgram(_) => return fail(ErrorKind::Unsupported),
             _ => return fail(ErrorKind::InvalidInput),
         }
         self.mark(Mark::Listen, index, backlog as u64);
@@ -76,7 +76,7 @@ impl Kernel {
     pub(super) fn accept(&mut self, index: u64) -> io::Result<(u64, Addr)> {
         let queue = match &self.socket(index).role {
             Role::Listening(queue) => queue,
-            Role::Dgram(_) => return Err(io::Error::from_raw_os_error(EOPNOTSUPP)),
+            Role::Dgram(_) => return fail(ErrorKind::Unsupported),
             _ => return fail(ErrorKind::InvalidInput),
         };
         let server = *queue.ready.front().ok_or(ErrorKind::WouldBlock)?;
