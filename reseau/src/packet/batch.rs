@@ -84,19 +84,41 @@ impl Batch {
     /// [`Full`] when `packets_max` datagrams are in the batch, or `bytes` are more than
     /// `bytes_each`; it is as it was then.
     pub fn push(&mut self, packet: &Packet, bytes: &[u8]) -> Result<(), Full> {
-        if self.len >= self.packets_max || bytes.len() > self.bytes_each {
+        self.push_with(packet, bytes.len(), |space| space.copy_from_slice(bytes))
+    }
+
+    /// As [`push`](Self::push), with `len` bytes that `write` puts where they go out from, which
+    /// spares a copy. It finds there what was left by others.
+    ///
+    /// ```
+    /// use reseau::{Batch, Packet};
+    /// let mut batch = Batch::new(8, 1200);
+    /// batch.push_with(&Packet::connected(), 1200, |space| space.fill(7))?;
+    /// assert!(batch.iter().all(|(_, bytes)| bytes == [7; 1200]));
+    /// # Ok::<(), reseau::packet::Full>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); `write` is not called then.
+    pub fn push_with(
+        &mut self,
+        packet: &Packet,
+        len: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), Full> {
+        if self.len >= self.packets_max || len > self.bytes_each {
             return Err(Full(()));
         }
-        if self.bytes.len() - self.end < bytes.len() {
+        if self.bytes.len() - self.end < len {
             self.pack();
         }
         let at = self.end;
-        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
+        write(&mut self.bytes[at..at + len]);
+        self.end += len;
         self.len += 1;
         let joins = |run: &&mut Run| {
-            run.stride == bytes.len()
-                && run.packet.len == bytes.len()
+            run.stride == len
+                && run.packet.len == len
                 && run.at + run.stride * run.count == at
                 && run.packet.goes_like(packet)
         };
@@ -104,8 +126,8 @@ impl Batch {
             run.count += 1;
         } else {
             let mut packet = packet.clone();
-            packet.len = bytes.len();
-            self.runs.push_back(Run { packet, at, stride: bytes.len(), count: 1 });
+            packet.len = len;
+            self.runs.push_back(Run { packet, at, stride: len, count: 1 });
         }
         Ok(())
     }
@@ -130,7 +152,8 @@ impl Batch {
     }
 
     /// Turns what was received into its answers: each to its sender, as [`Packet::reply`] says,
-    /// with the bytes that it has.
+    /// with the bytes that it has. From the address that it came to, if the socket was asked to
+    /// tell that (`tell`); else the system chooses.
     pub fn reply(&mut self) {
         for run in &mut self.runs {
             let len = run.packet.len;
@@ -217,12 +240,14 @@ impl Batch {
     /// bytes (the last may be shorter) if it says so.
     pub(crate) fn received(&mut self, at: usize, packet: Packet, segment: Option<usize>) {
         let whole = packet.len;
-        let stride = segment.filter(|segment| (1..whole).contains(segment)).unwrap_or(whole);
-        let full = whole.checked_div(stride).unwrap_or(1);
-        self.add(at, packet.clone(), stride, stride, full);
-        let rest = whole - full * stride;
-        if rest > 0 {
-            self.add(at + full * stride, packet, rest, stride, 1);
+        if let Some(stride) = segment.filter(|segment| (1..whole).contains(segment)) {
+            let (full, rest) = (whole / stride, whole % stride);
+            self.add(at, packet.clone(), stride, stride, full);
+            if rest > 0 {
+                self.add(at + full * stride, packet, rest, stride, 1);
+            }
+        } else {
+            self.add(at, packet, whole, whole, 1);
         }
         self.end = self.bytes.len(); // Pushing more packs first.
     }

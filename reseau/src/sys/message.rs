@@ -196,9 +196,11 @@ fn send_each(
 
 /// A name of IPv4 or IPv6: batches have no others.
 pub(crate) fn inet(addr: Addr) -> io::Result<SocketAddr> {
-    addr.inet().ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "batches are for sockets of UDP")
-    })
+    addr.inet().ok_or_else(not_inet)
+}
+
+pub(super) fn not_inet() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "batches are for sockets of UDP")
 }
 
 #[cfg(feature = "async")]

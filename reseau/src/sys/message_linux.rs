@@ -5,10 +5,9 @@
 use super::messages::{self, Control, Wishes};
 use super::{Domain, Kind, OsSocket, Side, SockAddr, message, system};
 use crate::packet::{Batch, Packet};
-use socket2::SockAddrStorage;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -183,17 +182,29 @@ fn send_some(socket: &OsSocket, batch: &Batch, flags: i32) -> io::Result<usize> 
 /// # Safety
 /// It must have.
 unsafe fn peer(name: &MaybeUninit<Name>, len: libc::socklen_t) -> io::Result<Option<SocketAddr>> {
+    let (len, place) = (len as usize, name.as_ptr());
+    let holds = |size| (size..=size_of::<Name>()).contains(&len);
     if len == 0 {
         return Ok(None);
     }
-    let len = len.min(size_of::<Name>() as libc::socklen_t);
-    let mut storage = SockAddrStorage::zeroed();
-    let (from, to) = (name.as_ptr().cast::<u8>(), (&raw mut storage).cast::<u8>());
-    // SAFETY: `len` bytes were written (the caller says so), and the storage has room for more.
-    unsafe { from.copy_to_nonoverlapping(to, len as usize) };
-    // SAFETY: a name of that length in zeroed storage.
-    let name = unsafe { SockAddr::new(storage, len) };
-    super::from_sock_addr(&name).and_then(message::inet).map(Some)
+    if holds(size_of::<libc::sockaddr_in>()) {
+        // SAFETY: so many bytes were written (the caller says so), and any are integers.
+        let name = unsafe { place.cast::<libc::sockaddr_in>().read() };
+        if i32::from(name.sin_family) == libc::AF_INET {
+            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
+            return Ok(Some((ip, u16::from_be(name.sin_port)).into()));
+        }
+    }
+    if holds(size_of::<libc::sockaddr_in6>()) {
+        // SAFETY: as above.
+        let name = unsafe { place.read() };
+        if i32::from(name.sin6_family) == libc::AF_INET6 {
+            let (ip, port) = (name.sin6_addr.s6_addr.into(), u16::from_be(name.sin6_port));
+            let addr = SocketAddrV6::new(ip, port, name.sin6_flowinfo, name.sin6_scope_id);
+            return Ok(Some(addr.into()));
+        }
+    }
+    Err(message::not_inet())
 }
 
 /// Whether the first message of the batch was refused for being cut, so that it can go otherwise.

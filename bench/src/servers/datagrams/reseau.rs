@@ -148,7 +148,7 @@ fn count(batch: &Batch) {
 /// What a source sends.
 struct Source {
     to: Packet,
-    bytes: Vec<u8>,
+    len: usize,
     numbers: Numbers,
 }
 
@@ -158,22 +158,21 @@ impl Source {
         let first = batch.iter().next();
         let (packet, bytes) = first.ok_or_else(|| io::Error::other("an empty batch came"))?;
         let peer = packet.peer.ok_or_else(|| io::Error::other("a sender without a name"))?;
-        Ok(Self { to: Packet::to(peer), bytes: bytes.to_vec(), numbers: Numbers::default() })
+        Ok(Self { to: Packet::to(peer), len: bytes.len(), numbers: Numbers::default() })
     }
 
     /// As many as make one train.
     fn fill(&mut self, batch: &mut Batch) -> io::Result<()> {
         batch.clear();
-        for _ in 0..mail::train_max(self.bytes.len()) {
-            self.numbers.write(&mut self.bytes);
-            batch.push(&self.to, &self.bytes)?;
+        for _ in 0..mail::train_max(self.len) {
+            batch.push_with(&self.to, self.len, |bytes| self.numbers.write(bytes))?;
         }
         Ok(())
     }
 
     /// What was filled went out.
     fn count(&self) {
-        let count = mail::train_max(self.bytes.len());
-        TALLY.add(count, count * self.bytes.len());
+        let count = mail::train_max(self.len);
+        TALLY.add(count, count * self.len);
     }
 }
