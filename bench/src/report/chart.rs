@@ -258,7 +258,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 const WIDTH: f64 = 1280.0;
-const NAMES: f64 = 140.0;
+const NAMES: f64 = 176.0;
 const PLOT: f64 = 250.0;
 const WIDE: f64 = 700.0;
 /// Room for a value to the right of the longest bar.

@@ -1,17 +1,17 @@
 //! UDP: [`UdpSocket`], under the name of `tokio::net`.
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use super::open::Tried;
 use super::to_addrs::Found;
 use super::{Datagram, Inet, ToSocketAddrs, detach, open};
-use crate::addr::Addr;
+use crate::addr::{Addr, InterfaceRef};
 use crate::driver::Side;
 use crate::error::Operation;
 use crate::opt;
 use crate::rt::Remote;
-use crate::sys::{self, Kind};
+use crate::sys::{self, Kind, multicast};
 
 /// A UDP socket. What it has beside its own calls is [`Datagram`]'s.
 pub type UdpSocket = Datagram<Inet>;
@@ -148,6 +148,65 @@ impl Datagram<Inet> {
     /// The system's: it was not joined.
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.fd().os()?.leave_multicast_v6(group, interface)
+    }
+}
+
+/// Groups, by whatever tells the interface.
+impl Datagram<Inet> {
+    /// Joins a group on an interface, which is told by its number, its name or its address.
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("[::]:5353").await?;
+    /// socket.join_multicast("ff02::fb".parse().unwrap(), "eth0")?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` if no interface has that name, `Unsupported` for a way of telling that this
+    /// system does not have; else the system's.
+    pub fn join_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
+        multicast::set_member(self.fd().os()?, group, &on.into(), true)
+    }
+
+    /// Leaves a group on an interface.
+    ///
+    /// # Errors
+    /// As [`join_multicast`](Self::join_multicast); the system's if it was not joined.
+    pub fn leave_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
+        multicast::set_member(self.fd().os()?, group, &on.into(), false)
+    }
+
+    /// Joins a group for what `source` sends to it: source-specific multicast (RFC 4607). More
+    /// sources may be added by more calls.
+    ///
+    /// # Errors
+    /// As [`join_multicast`](Self::join_multicast); `InvalidInput` if group and source are of two
+    /// families.
+    pub fn join_ssm(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        on: impl Into<InterfaceRef>,
+    ) -> io::Result<()> {
+        multicast::set_member_for(self.fd().os()?, group, source, &on.into(), true)
+    }
+
+    /// Leaves a group as for `source`.
+    ///
+    /// # Errors
+    /// As [`join_ssm`](Self::join_ssm); the system's if it was not joined so.
+    pub fn leave_ssm(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        on: impl Into<InterfaceRef>,
+    ) -> io::Result<()> {
+        multicast::set_member_for(self.fd().os()?, group, source, &on.into(), false)
     }
 }
 

@@ -30,7 +30,13 @@ everywhere!(
 
 mod real {
     use super::*;
-    on_kernels!(options_keep_what_was_set, waiters_elsewhere_hear_of_the_end);
+    on_kernels!(
+        options_keep_what_was_set,
+        waiters_elsewhere_hear_of_the_end,
+        bad_groups_and_interfaces_are_refused,
+        #[cfg(target_os = "linux")]
+        members_of_a_group_hear_it,
+    );
 }
 
 async fn bound() -> (UdpSocket, SocketAddr) {
@@ -389,5 +395,42 @@ fn v6_is_no_other(kind: Kind) {
         let (count, peer) = b.recv_from(&mut [0; 8]).await.unwrap();
         assert_eq!((count, peer), (3, a.local_addr().unwrap()));
         assert!(a.send_to(b"four", any()).await.is_err(), "another family");
+    });
+}
+
+fn bad_groups_and_interfaces_are_refused(kind: Kind) {
+    run(kind, async {
+        let (a, _) = bound().await;
+        let group = "239.1.2.3".parse().unwrap();
+        let nowhere = a.join_multicast(group, "no-such-if0").unwrap_err();
+        assert!(
+            matches!(nowhere.kind(), ErrorKind::NotFound | ErrorKind::Unsupported),
+            "{nowhere}"
+        );
+        a.join_multicast("192.0.2.1".parse().unwrap(), 1).unwrap_err(); // No group.
+        a.leave_multicast(group, 1).unwrap_err(); // Not joined.
+        a.join_multicast(group, 99_999).unwrap_err(); // No such interface.
+        let mixed = a.join_ssm(group, "::1".parse().unwrap(), 1).unwrap_err();
+        assert_eq!(mixed.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn members_of_a_group_hear_it(kind: Kind) {
+    run(kind, async {
+        let member = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+        let port = member.local_addr().unwrap().port();
+        let group: std::net::Ipv4Addr = "239.7.7.7".parse().unwrap();
+        // By its name; some places have no multicast on loopback.
+        if member.join_multicast(group.into(), "lo").is_err() {
+            return;
+        }
+        let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        sender.set(reseau::opt::MulticastInterface(std::net::Ipv4Addr::LOCALHOST)).unwrap();
+        if sender.send_to(b"all", (group, port)).await.is_err() {
+            return; // No route for groups here.
+        }
+        assert_eq!(member.recv(&mut [0; 8]).await.unwrap(), 3);
+        member.leave_multicast(group.into(), "lo").unwrap();
     });
 }

@@ -5,7 +5,7 @@ use reseau::{Batch, Packet, UdpSocket, spawn_local};
 use std::rc::Rc;
 
 /// Requests and answers, each of which is waited for, so that none is lost for want of room.
-pub(super) async fn play(axe: Rc<Axe>) {
+pub(super) async fn play(axe: Rc<Axe>, simulated: bool) {
     let (client, server) =
         (UdpSocket::bind(any()).await.unwrap(), UdpSocket::bind(any()).await.unwrap());
     client.connect(server.local_addr().unwrap()).await.unwrap();
@@ -14,7 +14,14 @@ pub(super) async fn play(axe: Rc<Axe>) {
     ask(&axe, client).await;
     answers.await.map_err(reseau::JoinError::resume).unwrap();
     #[cfg(unix)]
-    unix::play(axe).await;
+    {
+        unix::play(axe.clone()).await;
+        if !simulated {
+            unix::pass(axe).await;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = simulated;
 }
 
 async fn ask(axe: &Axe, client: UdpSocket) {
@@ -79,7 +86,9 @@ async fn serve(axe: Rc<Axe>, server: UdpSocket) {
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use reseau::UnixStream;
     use reseau::net::UnixDatagram;
+    use std::os::fd::AsFd;
 
     /// A flood over a socket that holds few.
     pub(super) async fn play(axe: Rc<Axe>) {
@@ -102,7 +111,48 @@ mod unix {
         assert!(to.try_recv(&mut buf).is_err(), "more than was sent");
     }
 
+    /// Descriptors, each with its message, over a stream and as datagrams.
+    pub(super) async fn pass(axe: Rc<Axe>) {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let (mut from, mut to) = UnixStream::pair().unwrap();
+        let (by, at) = UnixDatagram::pair().unwrap();
+        let sender = {
+            let (axe, file) = (axe.clone(), file.try_clone().unwrap());
+            spawn_local(async move {
+                for number in 1..PASSED {
+                    let (bytes, fds) = (pattern(number), vec![file.as_fd(); number % 4]);
+                    let count = axe.over(async || from.send_fds(&bytes, &fds).await.unwrap()).await;
+                    assert_eq!(count, number, "so few fit");
+                    axe.over(async || by.send_fds(&bytes, &fds).await.unwrap()).await;
+                    reseau::yield_now().await;
+                }
+                axe.over(async || from.finish().await.unwrap()).await;
+                from
+            })
+        };
+        let mut buf = vec![0; PASSED];
+        let (mut bytes, mut fds) = (Vec::new(), 0);
+        loop {
+            let passed = axe.over(async || to.recv_fds(&mut buf, 9).await.unwrap()).await;
+            if passed.len == 0 {
+                break;
+            }
+            assert!(!passed.truncated);
+            bytes.extend_from_slice(&buf[..passed.len]);
+            fds += passed.fds.len();
+        }
+        let all: Vec<u8> = (1..PASSED).flat_map(pattern).collect();
+        assert!(bytes == all, "bytes in order and once");
+        assert_eq!(fds, (1..PASSED).map(|number| number % 4).sum::<usize>(), "each once");
+        for number in 1..PASSED {
+            let passed = axe.over(async || at.recv_fds(&mut buf, 9).await.unwrap()).await;
+            assert_eq!((passed.len, passed.fds.len()), (number, number % 4));
+        }
+        drop(sender.await.map_err(reseau::JoinError::resume).unwrap());
+    }
+
     const FLOOD: usize = 40;
+    const PASSED: usize = 9;
 }
 
 const ROUNDS: usize = 18;

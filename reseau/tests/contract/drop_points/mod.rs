@@ -56,7 +56,9 @@ fn play(script: Script, config: &Config, axe: Axe) -> Axe {
         Script::Streams => {
             lp.block_on(script::play(axe.clone(), config.kind == Some(Kind::Sim)));
         }
-        Script::Messages => lp.block_on(messages::play(axe.clone())),
+        Script::Messages => {
+            lp.block_on(messages::play(axe.clone(), config.kind == Some(Kind::Sim)));
+        }
     }
     drop(lp);
     std::rc::Rc::into_inner(axe).expect("everybody is done")
