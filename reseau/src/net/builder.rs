@@ -35,6 +35,31 @@ use crate::sys::{self, Domain, Fd, OsSocket};
 /// # })
 /// # }
 /// ```
+///
+/// Descriptors from elsewhere (a supervisor's, another library's) become sockets of every type by
+/// `try_from`, which looks at them first: at their kind, their family, and whether they listen.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
+/// use reseau::{TcpListener, TcpStream};
+/// # #[cfg(unix)]
+/// use std::os::fd::OwnedFd;
+/// # #[cfg(windows)]
+/// # use std::os::windows::io::OwnedSocket as OwnedFd;
+/// let inherited = || std::net::TcpListener::bind("127.0.0.1:0").map(OwnedFd::from);
+/// let listener = TcpListener::try_from(inherited()?)?;
+/// let client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (server, _) = listener.accept().await?;
+/// let back = OwnedFd::try_from(server)?;
+///
+/// let error = TcpStream::try_from(inherited()?).unwrap_err();
+/// assert_eq!(error.to_string(), "adopt: the descriptor listens: it is no stream");
+/// # drop((client, back));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct Socket<F: Family, K: Kind = kind::Stream> {
     fd: Fd,
     kind: PhantomData<fn() -> (F, K)>,

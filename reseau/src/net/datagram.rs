@@ -259,6 +259,20 @@ impl<F: Family> Datagram<F> {
     ///
     /// From then on, calls of that direction that wait fail with `TimedOut`, those that wait
     /// already included, until a later deadline is set.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// use std::time::{Duration, Instant};
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// socket.set_deadlines(Some(Instant::now() + Duration::from_millis(10)), None);
+    /// let late = socket.recv(&mut [0; 16]).await.unwrap_err();
+    /// assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
         self.handle.set_deadlines(recv, send);
     }

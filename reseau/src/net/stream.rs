@@ -184,6 +184,23 @@ impl<F: Family> Stream<F> {
 
     /// As [`set_window`](Self::set_window), for receiving alone: how many bytes may be received
     /// ahead of the caller. From there on the peer is held back.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut server, _) = listener.accept().await?;
+    /// server.set_recv_window(16 << 10);
+    /// client.send("hello").await?;
+    /// server.readable().await?; // Holds no buffer while it waits.
+    /// server.peek(&mut [0; 5]).await?;
+    /// assert_eq!(server.queued(), 5);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_recv_window(&self, bytes: usize) {
         self.handle.set_window(Side::Recv, bytes);
     }

@@ -69,6 +69,23 @@ impl Datagram<Inet> {
 
     /// Sends to, and receives from, the first address of `addr` that can be had, and no other.
     ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let server = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let client = UdpSocket::bind("127.0.0.1:0").await?;
+    /// client.connect(server.local_addr()?).await?;
+    /// client.send(b"ping").await?;
+    /// let mut buf = [0; 16];
+    /// let (len, peer) = server.recv_from(&mut buf).await?;
+    /// server.send_to(&buf[..len], peer).await?;
+    /// assert_eq!(client.recv(&mut buf).await?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The last address' error, with all of them as
     /// [`Error::attempts`](crate::Error::attempts).

@@ -62,6 +62,24 @@ impl Datagram<Unix> {
 
     /// A socket without a name: whom it sends to cannot answer.
     ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixDatagram;
+    /// let path = std::env::temp_dir().join(format!("log-{}", std::process::id()));
+    /// let log = UnixDatagram::bind(&path)?;
+    /// UnixDatagram::unbound()?.send_to(b"started", &path).await?;
+    /// let mut buf = [0; 64];
+    /// let (len, who) = log.recv_from(&mut buf).await?;
+    /// assert_eq!((&buf[..len], who.is_unnamed()), (&b"started"[..], true));
+    /// std::fs::remove_file(&path)
+    /// # })
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.
     pub fn unbound() -> io::Result<Self> {
