@@ -1,4 +1,5 @@
-//! Sockets for async programs: [`TcpStream`], [`TcpListener`], [`UnixStream`], [`UnixListener`].
+//! Sockets for async programs: [`TcpStream`], [`TcpListener`], [`UdpSocket`], [`UnixStream`],
+//! [`UnixListener`], [`UnixDatagram`], [`UnixSeqpacket`], and those of vsock.
 //!
 //! They have the names, the receivers and the meaning of tokio's, so that a program moves here by
 //! changing its `use` lines, and they run under any executor: tokio, smol, none at all, or a
@@ -22,7 +23,9 @@
 //!
 //! Bytes go in and out by the traits (futures-io's; tokio's and hyper's behind features), and
 //! beside them by calls of our own: `recv` gives the next [`Chunk`](crate::Chunk) without a copy,
-//! `send` takes one, `flush`, `finish` and `close` end it, `set_deadlines` bounds it all.
+//! `send` takes one, `flush`, `finish` and `close` end it, `set_deadlines` bounds it all. Datagrams
+//! come and go by `recv_from` and `send_to`, with all that the system tells of them by `recv_packet`
+//! and `send_packet`, many at once by `recv_batch` and `send_batch`.
 //!
 //! **Every future may be dropped at any time**, and nothing is lost: bytes and connections that
 //! were received stay queued for the next call, and a chunk is sent whole or not at all.
@@ -32,8 +35,11 @@
 //!   below its window (128 KiB unless told otherwise). `flush` waits until the system has taken
 //!   them, and dropping the stream still sends them.
 //! - Bytes are received ahead of the caller, up to the window. So `try_io` and `async_io`, which
-//!   would read past them, are not there; `into_std` says so if there are any, and
+//!   would read past them, are not there on streams; `into_std` says so if there are any, and
 //!   [`detach`](Stream::detach) hands them over.
+//! - Datagrams are not received ahead: each call is one of the system's. `readable` is true when it
+//!   says so, and also when there is an error to hear of; `recv` of a Unix datagram socket that was
+//!   shut for receiving gives 0 instead of waiting for ever.
 //! - [`Interest`] and [`Ready`] are here, not in an `io` module.
 //! - Errors of `connect` and `bind` hold a [`reseau::Error`](crate::Error) with all the addresses.
 //!   They keep their [`kind`](std::io::Error::kind); the system's number is
