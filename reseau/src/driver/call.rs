@@ -19,16 +19,18 @@ impl Socket {
         call: impl FnOnce(&Fd) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         if self.either(side, |_, deadline, _| deadline.expired()) {
-            return Poll::Ready(Err(timed_out(if side == Side::Recv {
-                "receive"
-            } else {
-                "send"
-            })));
+            let what = if side == Side::Recv { "receive" } else { "send" };
+            return Poll::Ready(Err(timed_out(what)));
+        }
+        if self.is_greedy() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         match call(self.fd()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             answer => return Poll::Ready(answer),
         }
+        self.calm();
         let fresh = cx.waker().clone();
         let mut stale = None;
         let idle = self.either(side, |state, _, waiters| {

@@ -36,6 +36,8 @@ pub(crate) struct Socket {
     /// The receive lane has nothing: a hint, so that whoever will have to wait prepares his waker
     /// before he takes the lock, and takes it once.
     dry: AtomicBool,
+    /// How many calls of its user's own have been made since one of them had to wait.
+    streak: AtomicU8,
     recv: Mutex<RecvLane>,
     send: Mutex<SendLane>,
 }
@@ -84,6 +86,7 @@ impl Socket {
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
             dry: AtomicBool::new(true),
+            streak: AtomicU8::new(0),
             recv: Mutex::new(recv),
             send: Mutex::new(SendLane::new(window)),
         }
@@ -113,6 +116,19 @@ impl Socket {
 
     pub(crate) fn send_lane(&self) -> MutexGuard<'_, SendLane> {
         lock(&self.send)
+    }
+
+    /// Counts a call. Whoever finds the socket ready again and again lets others in, now and then.
+    pub(super) fn is_greedy(&self) -> bool {
+        let streak = self.streak.load(Ordering::Relaxed);
+        let greedy = streak >= STREAK_MAX;
+        self.streak.store(if greedy { 0 } else { streak + 1 }, Ordering::Relaxed);
+        greedy
+    }
+
+    /// A call has to wait, which lets others in.
+    pub(super) fn calm(&self) {
+        self.streak.store(0, Ordering::Relaxed);
     }
 
     /// What both lanes have, under the lock of one of them.
@@ -531,6 +547,8 @@ pub(crate) fn wake(waker: Waker) {
 }
 
 const UNKNOWN: usize = usize::MAX;
+/// Calls that need not wait, in a row: as many as tokio allows a task.
+const STREAK_MAX: u8 = 128;
 /// A socket's fate: used, on its way to another owner, there, or on its way out.
 const OPEN: u8 = 0;
 const LEAVING: u8 = 1;

@@ -24,6 +24,7 @@ everywhere!(
     nobody_there_is_an_error_of_the_next_call,
     too_long_is_an_error_of_this_call,
     both_ways_at_once,
+    who_never_has_to_wait_lets_others_in,
     a_closed_socket_leaves_nothing,
     v6_is_no_other,
 );
@@ -331,6 +332,23 @@ fn both_ways_at_once(kind: Kind) {
         }
         a.send(&[]).await.unwrap();
         echo.await.unwrap();
+    });
+}
+
+fn who_never_has_to_wait_lets_others_in(kind: Kind) {
+    run(kind, async {
+        let ((a, _), (_b, at_b)) = (bound().await, bound().await);
+        let done = std::rc::Rc::new(std::cell::Cell::new(false));
+        let seen = done.clone();
+        let other = reseau::spawn_local(async move {
+            reseau::sleep(Duration::from_millis(5)).await;
+            seen.set(true);
+        });
+        // There is always room: what does not fit at the other end is lost.
+        while !done.get() {
+            a.send_to(b"again", at_b).await.unwrap();
+        }
+        other.await.unwrap();
     });
 }
 
