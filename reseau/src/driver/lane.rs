@@ -444,7 +444,8 @@ impl SendLane {
     /// `spent`, to be dropped where no lock is held.
     pub(crate) fn deliver(&mut self, event: Event, op: Op, spent: &mut Vec<Op>) -> Next {
         self.state = State::Idle;
-        self.blocked = false;
+        // (That a call would not block may be old news: who makes his own calls asks again.)
+        self.blocked &= self.polls;
         match (event, op) {
             (Event::Connected, op) => {
                 self.connecting = false;
