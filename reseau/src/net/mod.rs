@@ -24,8 +24,8 @@
 //! Bytes go in and out by the traits (futures-io's; tokio's and hyper's behind features), and
 //! beside them by calls of our own: `recv` gives the next [`Chunk`](crate::Chunk) without a copy,
 //! `send` takes one, `flush`, `finish` and `close` end it, `set_deadlines` bounds it all. Datagrams
-//! come and go by `recv_from` and `send_to`, with all that the system tells of them by `recv_packet`
-//! and `send_packet`, many at once by `recv_batch` and `send_batch`.
+//! come and go by `recv_from` and `send_to`, with all that the system tells of them by
+//! `recv_packet` and `send_packet`, many at once by `recv_batch` and `send_batch`.
 //!
 //! **Every future may be dropped at any time**, and nothing is lost: bytes and connections that
 //! were received stay queued for the next call, and a chunk is sent whole or not at all.
