@@ -34,6 +34,7 @@ mod real {
     on_kernels!(
         options_keep_what_was_set,
         waiters_elsewhere_hear_of_the_end,
+        #[cfg(target_os = "linux")]
         bad_groups_and_interfaces_are_refused,
         #[cfg(target_os = "linux")]
         members_of_a_group_hear_it,
@@ -416,6 +417,7 @@ fn v6_is_no_other(kind: Kind) {
     });
 }
 
+#[cfg(target_os = "linux")]
 fn bad_groups_and_interfaces_are_refused(kind: Kind) {
     run(kind, async {
         let (a, _) = bound().await;
