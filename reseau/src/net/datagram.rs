@@ -471,11 +471,7 @@ impl<F: Family> Datagram<F> {
         cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let space = buf.initialize_unfilled();
-        let (count, _) =
-            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::take(fd, space, false)))?;
-        buf.advance(count);
-        Poll::Ready(Ok(()))
+        self.poll_into(cx, buf, |fd, space| Self::take(fd, space, false)).map_ok(drop)
     }
 
     /// As [`recv_from`](Self::recv_from).
@@ -487,7 +483,7 @@ impl<F: Family> Datagram<F> {
         cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<F::Addr>> {
-        self.poll_from(cx, buf, false)
+        self.poll_into(cx, buf, |fd, space| Self::from(fd, space, false))
     }
 
     /// As [`peek`](Self::peek).
@@ -499,11 +495,7 @@ impl<F: Family> Datagram<F> {
         cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let space = buf.initialize_unfilled();
-        let (count, _) =
-            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::take(fd, space, true)))?;
-        buf.advance(count);
-        Poll::Ready(Ok(()))
+        self.poll_into(cx, buf, |fd, space| Self::take(fd, space, true)).map_ok(drop)
     }
 
     /// As [`peek_from`](Self::peek_from).
@@ -515,7 +507,7 @@ impl<F: Family> Datagram<F> {
         cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<F::Addr>> {
-        self.poll_from(cx, buf, true)
+        self.poll_into(cx, buf, |fd, space| Self::from(fd, space, true))
     }
 
     /// As [`peek_sender`](Self::peek_sender).
@@ -526,17 +518,17 @@ impl<F: Family> Datagram<F> {
         self.poll(Side::Recv, cx, sender::<F>)
     }
 
-    fn poll_from(
+    /// Lends the space of `buf` to a call that receives.
+    fn poll_into<T>(
         &self,
         cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
-        peek: bool,
-    ) -> Poll<io::Result<F::Addr>> {
+        call: impl FnOnce(&Fd, &mut [u8]) -> io::Result<(usize, T)>,
+    ) -> Poll<io::Result<T>> {
         let space = buf.initialize_unfilled();
-        let (count, peer) =
-            std::task::ready!(self.poll(Side::Recv, cx, |fd| Self::from(fd, space, peek)))?;
+        let (count, of) = std::task::ready!(self.poll(Side::Recv, cx, |fd| call(fd, space)))?;
         buf.advance(count);
-        Poll::Ready(Ok(peer))
+        Poll::Ready(Ok(of))
     }
 }
 
