@@ -80,7 +80,9 @@ pub mod sim;
 mod sync;
 mod sys;
 
-pub use addr::{Addr, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind};
+pub use addr::{
+    Addr, Any, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind,
+};
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;

@@ -4,7 +4,8 @@ use std::{fmt, io};
 
 use super::{Addr, UnixAddr, VsockAddr};
 
-/// An address family. The families are those of this crate: [`Inet`], [`Unix`] and [`Vsock`].
+/// An address family. The families are those of this crate: [`Inet`], [`Unix`] and [`Vsock`], and
+/// [`Any`] for what is known only when the program runs.
 pub trait Family: sealed::Named + 'static {
     /// What an end of a connection is called.
     type Addr: Clone + PartialEq + fmt::Debug + Into<Addr> + Send + Sync + 'static;
@@ -30,6 +31,10 @@ pub enum Unix {}
 /// Sockets between a virtual machine and its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Vsock {}
+
+/// One of the others: of a socket whose address came as text, for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Any {}
 
 impl Family for Inet {
     type Addr = SocketAddr;
@@ -59,13 +64,21 @@ impl Family for Vsock {
     }
 }
 
+impl Family for Any {
+    type Addr = Addr;
+
+    fn named(addr: Addr) -> io::Result<Addr> {
+        Ok(addr)
+    }
+}
+
 impl sealed::Named for Inet {
     const STREAM: &'static str = "Tcp";
     const DATAGRAM: &'static str = "UdpSocket";
     const LOCAL: &'static str = "addr";
     const DESCRIPTOR_FIRST: bool = false;
     const ENDS: bool = false;
-    const PASSES: bool = false;
+    const PASSES: Option<bool> = Some(false);
     const FAMILY: Which = Which::Inet;
 }
 
@@ -75,7 +88,7 @@ impl sealed::Named for Unix {
     const LOCAL: &'static str = "local";
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = true;
-    const PASSES: bool = true;
+    const PASSES: Option<bool> = Some(true);
     const FAMILY: Which = Which::Unix;
 }
 
@@ -85,8 +98,18 @@ impl sealed::Named for Vsock {
     const LOCAL: &'static str = "local";
     const DESCRIPTOR_FIRST: bool = true;
     const ENDS: bool = false;
-    const PASSES: bool = false;
+    const PASSES: Option<bool> = Some(false);
     const FAMILY: Which = Which::Vsock;
+}
+
+impl sealed::Named for Any {
+    const STREAM: &'static str = "";
+    const DATAGRAM: &'static str = "Datagram";
+    const LOCAL: &'static str = "local";
+    const DESCRIPTOR_FIRST: bool = true;
+    const ENDS: bool = false;
+    const PASSES: Option<bool> = None;
+    const FAMILY: Which = Which::Any;
 }
 
 /// The families, as values.
@@ -96,6 +119,7 @@ pub enum Which {
     Inet,
     Unix,
     Vsock,
+    Any,
 }
 
 #[allow(unnameable_types)] // That is what seals it.
@@ -114,8 +138,8 @@ pub(crate) mod sealed {
         /// Whether receiving datagrams can be ended.
         const ENDS: bool;
         const FAMILY: Which;
-        /// Whether bytes may bring descriptors along.
-        const PASSES: bool;
+        /// Whether bytes may bring descriptors along, where the family says it.
+        const PASSES: Option<bool>;
     }
 }
 

@@ -19,7 +19,7 @@ pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
 #[allow(unused_imports)]
 pub(crate) use family::Which;
-pub use family::{Family, Inet, Unix, Vsock};
+pub use family::{Any, Family, Inet, Unix, Vsock};
 pub use interface::InterfaceRef;
 pub use pipe::PipeName;
 pub use unix::UnixAddr;

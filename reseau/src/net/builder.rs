@@ -293,6 +293,10 @@ impl<F: Family> Domains for F {
         Which::Inet => Ok(Domain::IPV4),
         Which::Unix => Ok(Domain::UNIX),
         Which::Vsock => sys::vsock(),
+        Which::Any => {
+            let what = "a new socket needs a family";
+            Err(io::Error::new(io::ErrorKind::Unsupported, what))
+        }
     };
 
     fn is_domain(domain: Domain) -> bool {
@@ -300,6 +304,7 @@ impl<F: Family> Domains for F {
             Which::Inet => domain == Domain::IPV4 || domain == Domain::IPV6,
             Which::Unix => domain == Domain::UNIX,
             Which::Vsock => sys::vsock().is_ok_and(|vsock| vsock == domain),
+            Which::Any => true,
         }
     }
 }

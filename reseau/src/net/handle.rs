@@ -22,12 +22,14 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn stream<F: Family>(fd: Fd, home: &Arc<Home>) -> Self {
-        Self { socket: Socket::stream(fd, home.clone()).passing(F::PASSES), closes: true }
+        let passes = passes::<F>(&fd);
+        Self { socket: Socket::stream(fd, home.clone()).passing(passes), closes: true }
     }
 
     /// A stream that a listener has handed out.
     pub(super) fn accepted<F: Family>(fd: Fd, home: &Arc<Home>) -> Self {
-        Self { socket: Socket::accepted(fd, home.clone()).passing(F::PASSES), closes: true }
+        let passes = passes::<F>(&fd);
+        Self { socket: Socket::accepted(fd, home.clone()).passing(passes), closes: true }
     }
 
     pub(super) fn listener(fd: Fd, home: &Arc<Home>) -> Self {
@@ -422,4 +424,9 @@ impl<'a, 'b> Scatter<'a, 'b> {
 fn cut_short() -> io::Error {
     let what = "the stream ended before all the bytes were there";
     io::Error::new(io::ErrorKind::UnexpectedEof, what)
+}
+
+/// Whether bytes of the socket may bring descriptors along.
+fn passes<F: Family>(fd: &Fd) -> bool {
+    F::PASSES.unwrap_or_else(|| fd.local_addr().is_ok_and(|addr| addr.unix().is_some()))
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use super::detach::{self, DetachedListener};
 use super::handle::{Handle, Ticket};
-use super::{Family, Inet, Stream, Unix, open};
+use super::{Any, Family, Inet, Stream, Unix, open};
 use crate::addr::Addr;
 use crate::driver::{self, Home, Side, Who, connection};
 use crate::error::{Error, Operation};
@@ -36,7 +36,7 @@ use crate::sys::{Claim, Fd, OsSocket};
 /// # })
 /// # }
 /// ```
-pub struct Listener<F: Family> {
+pub struct Listener<F: Family = Any> {
     /// Goes first, so that nobody finds the file of a listener that is gone.
     claim: Option<Claim>,
     handle: Handle,
@@ -170,6 +170,11 @@ impl<F: Family> Listener<F> {
             Ok(addr) => error.local(addr).into(),
             Err(_) => error.into(),
         }
+    }
+
+    /// The same listener, said to be of another family.
+    pub(super) fn cast<G: Family>(self) -> Listener<G> {
+        Listener { claim: self.claim, handle: self.handle, family: PhantomData }
     }
 
     pub(super) fn handle(&self) -> &Handle {

@@ -45,6 +45,7 @@
 //!   They keep their [`kind`](std::io::Error::kind); the system's number is
 //!   [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`.
 //! - A listener's backlog is 511.
+mod any;
 mod builder;
 mod calls;
 mod closing;
@@ -85,7 +86,7 @@ pub use unix::{UnixListener, UnixStream};
 pub use unix_datagram::UnixDatagram;
 pub use vsock::{VsockListener, VsockStream};
 
-pub use crate::addr::{Family, Inet, Unix, Vsock};
+pub use crate::addr::{Any, Family, Inet, Unix, Vsock};
 
 use handle::Handle;
 use std::fmt;

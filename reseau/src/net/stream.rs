@@ -13,14 +13,14 @@ use super::calls;
 use super::detach::{self, Detached};
 use super::handle::Handle;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{Family, Inet, Interest, Ready, Unix};
+use super::{Any, Family, Inet, Interest, Ready, Unix};
 use crate::driver::{Home, Side, Who};
 use crate::opt;
 use crate::pool::Chunk;
 use crate::sys::{Fd, OsSocket};
 
-/// A connected stream of bytes: [`TcpStream`](crate::TcpStream) or
-/// [`UnixStream`](crate::UnixStream).
+/// A connected stream of bytes: [`TcpStream`](crate::TcpStream),
+/// [`UnixStream`](crate::UnixStream), [`VsockStream`](crate::VsockStream), or one of any family.
 ///
 /// It is `Send` and can be awaited on any thread and under any executor. Its work is done by its
 /// home, the loop that it was made on. Dropping it closes it: what was received is gone, what was
@@ -53,7 +53,7 @@ use crate::sys::{Fd, OsSocket};
 /// # })
 /// # }
 /// ```
-pub struct Stream<F: Family> {
+pub struct Stream<F: Family = Any> {
     handle: Handle,
     /// What `poll_fill_buf` has lent: a view of what is still queued.
     lent: Chunk,
@@ -265,6 +265,11 @@ impl<F: Family> Stream<F> {
     /// None: what is wrong, writing says.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.handle.socket().poll_writable(Who::Owner, cx)
+    }
+
+    /// The same stream, said to be of another family.
+    pub(super) fn cast<G: Family>(self) -> Stream<G> {
+        Stream { handle: self.handle, lent: self.lent, family: PhantomData }
     }
 
     pub(super) fn handle(&self) -> &Handle {
