@@ -62,6 +62,7 @@
 pub mod addr;
 pub mod blocking;
 pub mod clock;
+pub mod dial;
 #[cfg(feature = "async")]
 mod driver;
 pub mod error;
