@@ -2,7 +2,7 @@
 use std::str::FromStr;
 use std::{error, fmt};
 
-use reseau::addr::{EndpointError, EndpointPart};
+use reseau::addr::{EndpointError, EndpointPart, Scheme};
 use reseau::{Addr, Endpoint};
 
 /// An endpoint with what is served there, as text.
@@ -15,7 +15,7 @@ use reseau::{Addr, Endpoint};
 /// | `unixgram:PATH`, `unixgram:@NAME` | Unix datagrams |
 /// | `vsock:CID:PORT` | streams between a host and its virtual machines |
 ///
-/// What stands after the scheme is an [`Endpoint`]'s text, and so are the errors.
+/// But for `unixgram:` it is an [`Endpoint`]'s text, and so are the errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spec {
     pub(crate) traffic: Traffic,
@@ -48,19 +48,16 @@ impl FromStr for Spec {
             let endpoint = endpoint.map_err(|error| SpecError::new(text, longer, &error))?;
             return spec(Traffic::Datagrams, endpoint);
         }
-        for (scheme, traffic) in [(TCP, Traffic::Streams), (UDP, Traffic::Datagrams)] {
-            let Some(rest) = text.strip_prefix(scheme) else { continue };
-            let endpoint: Endpoint =
-                rest.parse().map_err(|error| SpecError::new(text, scheme.len(), &error))?;
-            if endpoint.port().is_none() {
-                let column = scheme.len() + 1;
-                let why = format!("host {rest:?} at column {column} is none: write host:port");
-                return Err(SpecError::of(text, &why));
-            }
-            return spec(traffic, endpoint);
+        let endpoint: Endpoint = text.parse().map_err(|error| SpecError::new(text, 0, &error))?;
+        let traffic = match endpoint.scheme() {
+            Scheme::Plain | Scheme::Tcp => Traffic::Streams,
+            Scheme::Udp => Traffic::Datagrams,
+            _ => return Err(SpecError::of(text, &format!("scheme at column 1 {NOT_SERVED}"))),
+        };
+        if endpoint.inherited().is_some() {
+            return Err(SpecError::of(text, &format!("descriptor at column 1 {NOT_SERVED}")));
         }
-        let endpoint = text.parse().map_err(|error| SpecError::new(text, 0, &error))?;
-        spec(Traffic::Streams, endpoint)
+        spec(traffic, endpoint)
     }
 }
 
@@ -82,9 +79,9 @@ pub(crate) struct SpecError(String);
 impl SpecError {
     /// What an endpoint's parser says of the end of a text, which begins `shift` columns later.
     fn new(text: &str, shift: usize, error: &EndpointError) -> Self {
-        if error.part() == EndpointPart::Scheme {
-            let (scheme, column) = (error.text().split("://").next(), error.column() + shift);
-            let scheme = scheme.unwrap_or_default();
+        if (error.part(), error.column()) == (EndpointPart::Scheme, 1) {
+            let scheme = error.text().split("://").next().unwrap_or_default();
+            let column = 1 + shift;
             return Self::of(text, &format!("scheme {scheme:?} at column {column} {SCHEMES}"));
         }
         let said = error.to_string();
@@ -110,11 +107,11 @@ impl fmt::Display for SpecError {
 
 impl error::Error for SpecError {}
 
-const TCP: &str = "tcp://";
 const UDP: &str = "udp://";
 const UNIX: &str = "unix:";
 const UNIXGRAM: &str = "unixgram:";
 const SCHEMES: &str = "is not understood: write tcp://, udp://, unix:, unixgram: or vsock:";
+const NOT_SERVED: &str = "is not served by echo: write tcp://, udp://, unix:, unixgram: or vsock:";
 
 #[cfg(test)]
 mod tests {
@@ -137,9 +134,16 @@ mod tests {
             assert_eq!(spot.to_string(), text);
         }
         let parse = |text: &str| text.parse::<Spec>().unwrap();
-        assert_eq!(parse("tcp://127.0.0.1:80"), parse("127.0.0.1:80"));
-        assert_eq!(parse("tcp://:80"), parse(":80"));
-        assert_eq!(parse("udp://:80").endpoint, parse(":80").endpoint);
+        for text in ["tcp://127.0.0.1:80", "127.0.0.1:80"] {
+            let spec = parse(text);
+            let spot = Spot { traffic: spec.traffic, addr: spec.endpoint.to_addr().unwrap() };
+            assert_eq!(spot.to_string(), "127.0.0.1:80");
+        }
+        let loopback = |text| parse(text).endpoint.loopback_addrs();
+        assert_eq!(
+            (loopback("tcp://:80"), loopback("udp://:80")),
+            (loopback(":80"), loopback(":80"))
+        );
     }
 
     #[test]
@@ -152,10 +156,12 @@ mod tests {
             ("unixgram:", "path at column 10 is missing"),
             ("unixgram:/é%zz", "path \"/é%zz\" at column 12 has a percent sign"),
             ("http://x:80", r#"scheme "http" at column 1 is not understood: write tcp://, udp://"#),
-            ("udp://tcp://:1", r#"scheme "tcp" at column 7 is not understood"#),
+            ("udp://tcp://:1", r#"scheme "tcp" at column 7 is a second one"#),
             ("udp://unix:/x", r#"host "unix:/x" at column 7 is none: write host:port"#),
             ("tcp://vsock:1:2", r#"host "vsock:1:2" at column 7 is none: write host:port"#),
             ("tcp://unixgram:/x", r#"port "/x" at column 16 is not a number"#),
+            ("tls://x:1", "scheme at column 1 is not served by echo"),
+            ("fd:3", "descriptor at column 1 is not served by echo"),
             ("[::1% at column 7]:1", r#"zone " " at column 6 may not be in the name"#),
         ] {
             let error = text.parse::<Spec>().expect_err(text).to_string();

@@ -1,10 +1,9 @@
-//! Reading an endpoint's text, and saying what is wrong with it, and where.
+//! Reading an endpoint's text.
 use std::borrow::Cow;
-use std::convert::Infallible;
-use std::{error, fmt, io};
 
-use super::endpoint::{Host, Place};
-use super::{PipeName, UnixAddr, VsockAddr};
+use super::endpoint::{Gate, Host, Place};
+use super::refusal::{EndpointError, EndpointPart};
+use super::{Inherited, PipeName, Scheme, UnixAddr, VsockAddr};
 
 /// A text on its way to become an endpoint. Places in it are bytes from 0.
 pub(super) struct Draft<'a>(pub(super) &'a str);
@@ -23,12 +22,44 @@ impl Draft<'_> {
         if text.starts_with("npipe:") || text.starts_with(r"\\") {
             return self.pipe().map(Place::Pipe);
         }
-        if let Some(end) = text.find("://") {
-            let why = "is not understood: write host:port, :port or unix:path";
-            return Err(self.fail(EndpointPart::Scheme, 0, &text[..end], why));
+        if let Some(digits) = text.strip_prefix("fd:") {
+            return self.descriptor(digits).map(Place::Inherited);
         }
-        let (host, port_at) = if text.starts_with('[') { self.bracketed()? } else { self.bare()? };
-        Ok(Place::Port { host, port: self.port(port_at)? })
+        if let Some(name) = text.strip_prefix("systemd:") {
+            return self.named_descriptor(name).map(Place::Inherited);
+        }
+        let (scheme, start) = self.scheme()?;
+        self.net(scheme, start).map_err(|error| {
+            let rest = &text[start..];
+            if start > 0 && PREFIXES.iter().any(|prefix| rest.starts_with(prefix)) {
+                return self.fail(EndpointPart::Host, start, rest, "is none: write host:port");
+            }
+            error
+        })
+    }
+
+    /// A host and a port, in the text from `start` on, where no other form is looked for.
+    pub(super) fn net(&self, scheme: Scheme, start: usize) -> Result<Place, EndpointError> {
+        let bracket = self.0[start..].starts_with('[');
+        let (host, gate_at) = if bracket { self.bracketed(start)? } else { self.bare(start)? };
+        Ok(Place::Net { scheme, host, gate: self.gate(gate_at)? })
+    }
+
+    /// What stands before `://`, if anything does, and where the rest starts.
+    fn scheme(&self) -> Result<(Scheme, usize), EndpointError> {
+        let text = self.0;
+        let Some(end) = text.find(MARK) else { return Ok((Scheme::Plain, 0)) };
+        let Some(scheme) = Scheme::from_text(&text[..end]) else {
+            let why = "is not understood: write tcp://, udp:// or tls://, or none";
+            return Err(self.fail(EndpointPart::Scheme, 0, &text[..end], why));
+        };
+        let start = end + MARK.len();
+        if let Some(second) = text[start..].find(MARK) {
+            let found = &text[start..start + second];
+            let why = "is a second one: write host:port";
+            return Err(self.fail(EndpointPart::Scheme, start, found, why));
+        }
+        Ok((scheme, start))
     }
 
     /// A machine and a port there.
@@ -58,6 +89,42 @@ impl Draft<'_> {
         })
     }
 
+    /// A descriptor that the parent left open, by its number.
+    fn descriptor(&self, digits: &str) -> Result<Inherited, EndpointError> {
+        let fail = |found, why| {
+            Err(self.fail(EndpointPart::Descriptor, self.0.len() - digits.len(), found, why))
+        };
+        if digits.is_empty() {
+            return fail("", "is missing: write fd:3");
+        }
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return fail(digits, "is not a number");
+        }
+        match digits.parse() {
+            Ok(number) if number <= FD_MAX => Ok(Inherited::Fd(number)),
+            _ => fail(digits, "is larger than 2147483647"),
+        }
+    }
+
+    /// A descriptor that systemd left open, by the name in its unit.
+    fn named_descriptor(&self, name: &str) -> Result<Inherited, EndpointError> {
+        let start = self.0.len() - name.len();
+        let fail = |at, found, why| Err(self.fail(EndpointPart::Descriptor, at, found, why));
+        if name.is_empty() {
+            return fail(start, "", "is missing: write systemd:name");
+        }
+        let odd = |c: char| !matches!(c, ' '..='~') || c == ':';
+        if let Some((at, letter)) = name.char_indices().find(|(_, letter)| odd(*letter)) {
+            let found = &name[at..at + letter.len_utf8()];
+            let why = "may not be in such a name: printable ASCII without ':' may";
+            return fail(start + at, found, why);
+        }
+        if name.len() > FDNAME_MAX {
+            return fail(start, name, "is longer than 255 bytes");
+        }
+        Ok(Inherited::Systemd(name.into()))
+    }
+
     fn number(&self, part: EndpointPart, at: usize, digits: &str) -> Result<u32, EndpointError> {
         if digits.is_empty() {
             return Err(self.fail(part, at, "", "is missing: write vsock:cid:port"));
@@ -69,19 +136,20 @@ impl Draft<'_> {
     }
 
     /// The IPv6 address in brackets, and where the port starts.
-    fn bracketed(&self) -> Result<(Option<Host>, usize), EndpointError> {
+    fn bracketed(&self, start: usize) -> Result<(Option<Host>, usize), EndpointError> {
         let text = self.0;
-        let Some(end) = text.find(']') else {
-            return Err(self.fail(EndpointPart::Host, 0, text, "has no closing bracket"));
+        let Some(end) = text[start..].find(']').map(|length| start + length) else {
+            let found = &text[start..];
+            return Err(self.fail(EndpointPart::Host, start, found, "has no closing bracket"));
         };
-        let host = &text[1..end];
+        let host = &text[start + 1..end];
         let (ip, zone) = match host.split_once('%') {
-            Some((ip, zone)) => (ip, Some(self.zone(1 + ip.len() + 1, zone)?)),
+            Some((ip, zone)) => (ip, Some(self.zone(start + 1 + ip.len() + 1, zone)?)),
             None => (host, None),
         };
         let ip = ip.parse().map_err(|_| {
             let why = "is not an IPv6 address: brackets are for those alone";
-            self.fail(EndpointPart::Host, 1, ip, why)
+            self.fail(EndpointPart::Host, start + 1, ip, why)
         })?;
         let after = &text[end + 1..];
         if !after.is_empty() && !after.starts_with(':') {
@@ -92,25 +160,26 @@ impl Draft<'_> {
     }
 
     /// An IPv4 address, a name or nothing, and where the port starts.
-    fn bare(&self) -> Result<(Option<Host>, usize), EndpointError> {
+    fn bare(&self, start: usize) -> Result<(Option<Host>, usize), EndpointError> {
         let text = self.0;
-        let Some(colon) = text.rfind(':') else {
-            let (part, why) = match text {
+        let Some(colon) = text[start..].rfind(':').map(|length| start + length) else {
+            let (part, why) = match &text[start..] {
+                "" if start > 0 => (EndpointPart::Host, "is missing: write host:port"),
                 "" => (EndpointPart::Host, "is missing: write host:port, :port or unix:path"),
                 _ => (EndpointPart::Port, "is missing: write host:port"),
             };
             return Err(self.fail(part, text.len(), "", why));
         };
-        let host = &text[..colon];
+        let host = &text[start..colon];
         if host.contains(':') {
             let why = "is ambiguous: write an IPv6 address in brackets, as in [::1]:80";
-            return Err(self.fail(EndpointPart::Host, 0, text, why));
+            return Err(self.fail(EndpointPart::Host, start, &text[start..], why));
         }
         let host = match host {
             "" => None,
             _ => Some(match host.parse() {
                 Ok(ip) => Host::V4(ip),
-                Err(_) => Host::Name(self.name(host)?),
+                Err(_) => Host::Name(self.name(start, host)?),
             }),
         };
         Ok((host, colon + 1))
@@ -136,9 +205,9 @@ impl Draft<'_> {
         Ok(zone.into())
     }
 
-    /// A name that a resolver could be asked for. It starts the text.
-    fn name(&self, name: &str) -> Result<Box<str>, EndpointError> {
-        let fail = |at, found, why| Err(self.fail(EndpointPart::Host, at, found, why));
+    /// A name that a resolver could be asked for.
+    fn name(&self, start: usize, name: &str) -> Result<Box<str>, EndpointError> {
+        let fail = |at, found, why| Err(self.fail(EndpointPart::Host, start + at, found, why));
         let odd = |c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c));
         if let Some((at, letter)) = name.char_indices().find(|(_, letter)| odd(*letter)) {
             let found = &name[at..at + letter.len_utf8()];
@@ -175,16 +244,46 @@ impl Draft<'_> {
         Ok(name.into())
     }
 
-    fn port(&self, at: usize) -> Result<u16, EndpointError> {
-        let port = &self.0[at..];
-        let fail = |at, found, why| Err(self.fail(EndpointPart::Port, at, found, why));
-        if port.is_empty() {
-            return fail(at, "", "is missing: write host:port");
+    /// A port's number or a service's name: the rest of the text.
+    fn gate(&self, at: usize) -> Result<Gate, EndpointError> {
+        let found = &self.0[at..];
+        let fail = |why| Err(self.fail(EndpointPart::Port, at, found, why));
+        if found.is_empty() {
+            return fail("is missing: write host:port");
         }
-        if !port.bytes().all(|b| b.is_ascii_digit()) {
-            return fail(at, port, "is not a number");
+        if found.bytes().all(|b| b.is_ascii_digit()) {
+            return found.parse().map(Gate::Port).or_else(|_| fail("is larger than 65535"));
         }
-        port.parse().or_else(|_| fail(at, port, "is larger than 65535"))
+        // Whoever begins with a digit and has no letters, or a slash, meant a number.
+        let letters = found.bytes().any(|b| b.is_ascii_alphabetic());
+        let named = found.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !letters || !(named || found.starts_with(|c: char| c.is_ascii_alphabetic())) {
+            return fail("is not a number");
+        }
+        self.service(at, found).map(Gate::Service)
+    }
+
+    /// The name of a service, by the rules for new ones (RFC 6335, 5.1). It has a letter.
+    fn service(&self, start: usize, name: &str) -> Result<Box<str>, EndpointError> {
+        let fail = |at, found, why| Err(self.fail(EndpointPart::Service, start + at, found, why));
+        let odd = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+        if let Some((at, letter)) = name.char_indices().find(|(_, letter)| odd(*letter)) {
+            let found = &name[at..at + letter.len_utf8()];
+            return fail(at, found, "may not be in a service's name: letters, digits and '-' may");
+        }
+        if name.len() > SERVICE_MAX {
+            return fail(0, name, "is longer than 15 letters");
+        }
+        if name.starts_with('-') {
+            return fail(0, name, "starts with a hyphen");
+        }
+        if name.ends_with('-') {
+            return fail(name.len() - 1, "-", "ends a service's name, which no hyphen may");
+        }
+        if let Some(at) = name.find("--") {
+            return fail(at, "--", "may not be in a service's name: one hyphen may");
+        }
+        Ok(name.into())
     }
 
     pub(super) fn fail(
@@ -194,107 +293,26 @@ impl Draft<'_> {
         found: &str,
         why: impl Into<Cow<'static, str>>,
     ) -> EndpointError {
-        let column = self.0[..at].chars().count() + 1;
-        EndpointError { part, column, found: found.into(), why: why.into(), text: self.0.into() }
+        EndpointError::new(self.0, part, at, found, why.into())
     }
 }
 
-/// A text that is not an [`Endpoint`](super::Endpoint), and what is wrong with it, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointError {
-    part: EndpointPart,
-    column: usize,
-    found: Box<str>,
-    why: Cow<'static, str>,
-    text: Box<str>,
-}
-
-/// A part of an [`Endpoint`](super::Endpoint)'s text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EndpointPart {
-    /// What stands before `://`, which no endpoint has.
-    Scheme,
-    /// The name or the IP address.
-    Host,
-    /// What follows the percent sign of an IPv6 address.
-    Zone,
-    /// The number after the last colon.
-    Port,
-    /// What follows `unix:`.
-    Path,
-    /// The first number of a vsock: its machine's context id.
-    Cid,
-    /// The name of a pipe.
-    Pipe,
-}
-
-impl EndpointError {
-    /// The part that is wrong or missing.
-    #[must_use]
-    pub fn part(&self) -> EndpointPart {
-        self.part
-    }
-
-    /// Where it is wrong, in characters from 1. What is missing at the end of a text of `n`
-    /// characters is missing at column `n + 1`.
-    #[must_use]
-    pub fn column(&self) -> usize {
-        self.column
-    }
-
-    /// The whole text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-impl fmt::Display for EndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "endpoint {:?}: {}", self.text, self.part)?;
-        if !self.found.is_empty() {
-            write!(f, " {:?}", self.found)?;
-        }
-        write!(f, " at column {} {}", self.column, self.why)
-    }
-}
-
-impl error::Error for EndpointError {}
-
-/// For functions that take whatever becomes an endpoint: some things cannot fail to.
-impl From<Infallible> for EndpointError {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
-impl From<EndpointError> for io::Error {
-    fn from(error: EndpointError) -> Self {
-        Self::new(io::ErrorKind::InvalidInput, error)
-    }
-}
-
-impl fmt::Display for EndpointPart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scheme => "scheme",
-            Self::Host => "host",
-            Self::Zone => "zone",
-            Self::Port => "port",
-            Self::Path => "path",
-            Self::Cid => "cid",
-            Self::Pipe => "pipe",
-        })
-    }
-}
-
+/// What begins the forms that are neither of TCP nor of UDP.
+pub(super) const PREFIXES: [&str; 5] = ["unix:", "vsock:", "npipe:", "fd:", "systemd:"];
+/// What ends a scheme.
+const MARK: &str = "://";
 /// What a domain name may have without its last dot (RFC 1035, 2.3.4: 255 on the wire).
 const NAME_MAX: usize = 253;
 /// What the length byte of a label may say (RFC 1035, 2.3.4).
 const LABEL_MAX: usize = 63;
 /// Longer than any system's interface names (Windows: 256 with the NUL byte).
 const ZONE_MAX: usize = 255;
+/// The longest name of a service (RFC 6335, 5.1).
+const SERVICE_MAX: usize = 15;
+/// The largest number of a descriptor: they are C's `int`.
+const FD_MAX: u32 = i32::MAX as u32;
+/// The longest name of a descriptor that systemd takes.
+const FDNAME_MAX: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -302,6 +320,7 @@ mod tests {
 
     use super::*;
     use crate::addr::Endpoint;
+    use std::io;
 
     /// Each text with the part, the column and the beginning of the explanation.
     const REFUSED: &[(&str, EndpointPart, usize, &str)] = &[
@@ -311,7 +330,14 @@ mod tests {
         ("127.0.0.1:65536", EndpointPart::Port, 11, "is larger than 65535"),
         ("127.0.0.1:-1", EndpointPart::Port, 11, "is not a number"),
         ("127.0.0.1:+1", EndpointPart::Port, 11, "is not a number"),
-        ("127.0.0.1:http", EndpointPart::Port, 11, "is not a number"),
+        ("127.0.0.1:a_b", EndpointPart::Service, 12, "may not be in a service's name"),
+        ("127.0.0.1:http/x", EndpointPart::Service, 15, "may not be in a service's name"),
+        ("127.0.0.1:é", EndpointPart::Port, 11, "is not a number"),
+        ("127.0.0.1:80-1", EndpointPart::Port, 11, "is not a number"),
+        (":sixteen-letters-", EndpointPart::Service, 2, "is longer than 15 letters"),
+        (":-a", EndpointPart::Service, 2, "starts with a hyphen"),
+        (":a-", EndpointPart::Service, 3, "ends a service's name"),
+        (":a--b", EndpointPart::Service, 3, "may not be in a service's name: one hyphen may"),
         ("127.0.0.1:80/x", EndpointPart::Port, 11, "is not a number"),
         ("[::1]:99999", EndpointPart::Port, 7, "is larger than 65535"),
         ("[::1]", EndpointPart::Port, 6, "is missing"),
@@ -336,6 +362,29 @@ mod tests {
         ("fe80.x%lo:80", EndpointPart::Host, 7, "is not for names"),
         ("*:80", EndpointPart::Host, 1, "is not a name: write 0.0.0.0 or [::]"),
         ("http://x:80", EndpointPart::Scheme, 1, "is not understood"),
+        ("TCP://x:80", EndpointPart::Scheme, 1, "is not understood"),
+        ("://x:80", EndpointPart::Scheme, 1, "is not understood"),
+        ("tcp://udp://x:80", EndpointPart::Scheme, 7, "is a second one"),
+        ("tcp://", EndpointPart::Host, 7, "is missing: write host:port"),
+        ("tcp://x", EndpointPart::Port, 8, "is missing"),
+        ("udp://[::1]:99999", EndpointPart::Port, 13, "is larger than 65535"),
+        ("udp://[::1", EndpointPart::Host, 7, "has no closing bracket"),
+        ("udp://[1.2.3.4]:1", EndpointPart::Host, 8, "is not an IPv6 address"),
+        ("udp://[::1% ]:1", EndpointPart::Zone, 12, "may not be"),
+        ("udp://::1:80", EndpointPart::Host, 7, "is ambiguous"),
+        ("udp://a..b:80", EndpointPart::Host, 9, "has an empty label"),
+        ("udp://1.2:80", EndpointPart::Host, 7, "is neither"),
+        ("tls://unix:/x", EndpointPart::Host, 7, "is none: write host:port"),
+        ("tls://vsock:1:2", EndpointPart::Host, 7, "is none: write host:port"),
+        ("fd:", EndpointPart::Descriptor, 4, "is missing: write fd:3"),
+        ("fd:-1", EndpointPart::Descriptor, 4, "is not a number"),
+        ("fd:x", EndpointPart::Descriptor, 4, "is not a number"),
+        ("fd:2147483648", EndpointPart::Descriptor, 4, "is larger than 2147483647"),
+        ("fd:99999999999", EndpointPart::Descriptor, 4, "is larger than 2147483647"),
+        ("systemd:", EndpointPart::Descriptor, 9, "is missing: write systemd:name"),
+        ("systemd:a:b", EndpointPart::Descriptor, 10, "may not be in such a name"),
+        ("systemd:\u{7f}", EndpointPart::Descriptor, 9, "may not be in such a name"),
+        ("systemd:é", EndpointPart::Descriptor, 9, "may not be in such a name"),
         ("unix:", EndpointPart::Path, 6, "is missing"),
         ("unix:/a%00", EndpointPart::Path, 6, "holds a NUL byte"),
         ("unix:/a%4", EndpointPart::Path, 8, "has a percent sign without two hex digits"),
@@ -361,7 +410,7 @@ mod tests {
         for (text, part, column, why) in REFUSED {
             let error = text.parse::<Endpoint>().expect_err(text);
             assert_eq!((error.part(), error.column()), (*part, *column), "{error}");
-            assert!(error.why.starts_with(why), "{error}");
+            assert!(error.why().starts_with(why), "{error}");
             assert_eq!(error.text(), *text);
             assert!(error.to_string().starts_with(&format!("endpoint {text:?}: {part}")));
         }
@@ -391,6 +440,8 @@ mod tests {
             format!("unix:@{}", "a".repeat(108)),
             format!(":{}", "9".repeat(99)),
             format!("npipe:{}", "a".repeat(248)),
+            format!("systemd:{}", "a".repeat(256)),
+            format!(":{}", "a".repeat(16)),
         ] {
             bad.parse::<Endpoint>().expect_err("too long");
         }
@@ -403,6 +454,12 @@ mod tests {
             Just("[::1".to_owned()),
             Just("vsock:".to_owned()),
             Just("npipe:".to_owned()),
+            Just("fd:".to_owned()),
+            Just("systemd:".to_owned()),
+            Just("tcp://".to_owned()),
+            Just("udp://".to_owned()),
+            Just("tls://".to_owned()),
+            Just(":http".to_owned()),
             Just(r"\\.\pipe\".to_owned()),
             "[\\[\\]:%@./*-]",
             "[0-9]{1,6}",

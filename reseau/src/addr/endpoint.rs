@@ -1,10 +1,11 @@
 //! What people write to say where: text in, text out.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::str::FromStr;
 use std::{fmt, io};
 
-use super::draft::{Draft, EndpointError, EndpointPart};
-use super::{Addr, PipeName, UnixAddr, VsockAddr};
+use super::draft::{Draft, PREFIXES};
+use super::refusal::{EndpointError, EndpointPart};
+use super::{Addr, Inherited, PipeName, Scheme, UnixAddr, VsockAddr};
 
 /// A place to connect to or to listen at, as text: it parses and prints.
 ///
@@ -13,13 +14,19 @@ use super::{Addr, PipeName, UnixAddr, VsockAddr};
 /// | `127.0.0.1:80`, `[::1]:80` | an IP address and a port |
 /// | `[fe80::1%eth0]:80`, `[fe80::1%3]:80` | with the zone (interface) by name or by number |
 /// | `example.com:80` | a name, for a resolver, and a port |
-/// | `:80` | no host: to listen on loopback only, to connect to this machine |
+/// | `example.com:https` | the port by the name of its service, whatever the host |
+/// | `:80`, `:http` | no host: to listen on loopback only, to connect to this machine |
+/// | `tcp://example.com:80`, `udp://[::1]:domain` | any of these, saying what is spoken |
+/// | `tls://example.com:https` | kept for TLS; not served yet |
 /// | `unix:/run/echo.sock` | a Unix-domain socket, by its path |
 /// | `unix:@echo` | a Unix-domain socket, by its abstract name (Linux) |
 /// | `vsock:2:1024` | a vsock: a machine's context id and a port (Linux) |
 /// | `npipe:echo`, `\\.\pipe\echo` | a named pipe (Windows; not served yet) |
+/// | `fd:3` | a descriptor that was open when the program began |
+/// | `systemd:web` | the same, by its name in the unit of systemd |
 ///
-/// In a path or an abstract name, `%41` stands for a byte and `%25` for the percent sign. What an
+/// In a path or an abstract name, `%41` stands for a byte and `%25` for the percent sign. A host
+/// that is called `unix`, `vsock`, `npipe`, `fd` or `systemd` needs a scheme: `tcp://fd:3`. What an
 /// endpoint prints parses to an equal endpoint.
 ///
 /// ```
@@ -41,10 +48,18 @@ pub struct Endpoint(Place);
 /// What an endpoint says. Private, so that there will be room for more.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    Port { host: Option<Host>, port: u16 },
+    Net { scheme: Scheme, host: Option<Host>, gate: Gate },
     Unix(UnixAddr),
     Vsock(VsockAddr),
     Pipe(PipeName),
+    Inherited(Inherited),
+}
+
+/// What stands after the last colon.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Gate {
+    Port(u16),
+    Service(Box<str>),
 }
 
 /// The part of an [`Endpoint`] before the port.
@@ -64,18 +79,54 @@ impl Endpoint {
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
         match &self.0 {
-            Place::Port { host, .. } => host.as_ref(),
+            Place::Net { host, .. } => host.as_ref(),
             _ => None,
         }
     }
 
-    /// The port of TCP or UDP. None for what has no IP address.
+    /// The port of TCP or UDP. None for what has no IP address, and for a port that is written as
+    /// the name of a [`service`](Self::service).
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match &self.0 {
-            Place::Port { port, .. } => Some(*port),
+            Place::Net { gate: Gate::Port(port), .. } => Some(*port),
             _ => None,
         }
+    }
+
+    /// The name of the service that stands where a port could, such as `https`: letters, digits and
+    /// hyphens, with at least one letter, 15 of them at most.
+    ///
+    /// ```
+    /// let endpoint: reseau::Endpoint = "example.com:https".parse()?;
+    /// assert_eq!((endpoint.service(), endpoint.port()), (Some("https"), None));
+    /// assert_eq!(endpoint.with_port(443).to_string(), "example.com:443");
+    /// # Ok::<(), reseau::addr::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        match &self.0 {
+            Place::Net { gate: Gate::Service(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What is said to be spoken there. [`Plain`](Scheme::Plain) if the text says nothing of it.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        match &self.0 {
+            Place::Net { scheme, .. } => *scheme,
+            _ => Scheme::Plain,
+        }
+    }
+
+    /// The same with `port` instead of its port or service; unchanged if it has neither.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        if let Place::Net { gate, .. } = &mut self.0 {
+            *gate = Gate::Port(port);
+        }
+        self
     }
 
     /// The address of a Unix-domain socket, if this is one.
@@ -105,9 +156,19 @@ impl Endpoint {
         }
     }
 
+    /// The socket that was open when the program began, if this is one.
+    #[must_use]
+    pub fn inherited(&self) -> Option<&Inherited> {
+        match &self.0 {
+            Place::Inherited(socket) => Some(socket),
+            _ => None,
+        }
+    }
+
     /// For an endpoint without a host, such as `:80`: the addresses that it means, best first.
     ///
-    /// Whoever listens without saying where, listens to this machine only.
+    /// Whoever listens without saying where, listens to this machine only. None where the port is
+    /// the name of a service.
     ///
     /// ```
     /// let endpoint: reseau::Endpoint = ":80".parse()?;
@@ -118,7 +179,7 @@ impl Endpoint {
     #[must_use]
     pub fn loopback_addrs(&self) -> Option<[SocketAddr; 2]> {
         match self.0 {
-            Place::Port { host: None, port } => Some([
+            Place::Net { host: None, gate: Gate::Port(port), .. } => Some([
                 SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
                 SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
             ]),
@@ -130,8 +191,9 @@ impl Endpoint {
     ///
     /// # Errors
     /// `InvalidInput` without a host ([`loopback_addrs`](Self::loopback_addrs) has the answer),
-    /// `Unsupported` for a name, which needs a resolver, and for a zone that is not a number
-    /// ([`to_addr_with`](Self::to_addr_with) takes a function that knows zones).
+    /// `Unsupported` for a name, which needs a resolver, for a service, which needs a table, for a
+    /// zone that is not a number ([`to_addr_with`](Self::to_addr_with) takes a function that knows
+    /// zones), and for what is inherited, which has an address of its own.
     pub fn to_addr(&self) -> io::Result<Addr> {
         self.to_addr_with(|zone| {
             let why = format!("{self}: the index of zone {zone:?} is not known here");
@@ -145,13 +207,19 @@ impl Endpoint {
     /// # Errors
     /// As [`to_addr`](Self::to_addr), and those of `index_of`.
     pub fn to_addr_with(&self, index_of: impl FnOnce(&str) -> io::Result<u32>) -> io::Result<Addr> {
-        let (host, port) = match &self.0 {
+        let refuse = |kind, why| Err(io::Error::new(kind, format!("{self}: {why}")));
+        let (host, gate) = match &self.0 {
             Place::Unix(addr) => return Ok(Addr::Unix(addr.clone())),
             Place::Vsock(addr) => return Ok(Addr::Vsock(*addr)),
             Place::Pipe(name) => return Ok(Addr::Pipe(name.clone())),
-            Place::Port { host, port } => (host, *port),
+            Place::Inherited(_) => {
+                return refuse(io::ErrorKind::Unsupported, "its address is known to itself alone");
+            }
+            Place::Net { host, gate, .. } => (host, gate),
         };
-        let refuse = |kind, why| Err(io::Error::new(kind, format!("{self}: {why}")));
+        let Gate::Port(port) = *gate else {
+            return refuse(io::ErrorKind::Unsupported, "a service needs a table of ports");
+        };
         match host {
             Some(Host::V4(ip)) => Ok(Addr::Inet((*ip, port).into())),
             Some(Host::V6(ip, zone)) => {
@@ -178,11 +246,21 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Port { host: Some(host), port } => write!(f, "{host}:{port}"),
-            Place::Port { host: None, port } => write!(f, ":{port}"),
+            Place::Net { scheme, host: Some(host), gate } => write!(f, "{scheme}{host}:{gate}"),
+            Place::Net { scheme, host: None, gate } => write!(f, "{scheme}:{gate}"),
             Place::Unix(addr) => addr.fmt(f),
             Place::Vsock(addr) => addr.fmt(f),
             Place::Pipe(name) => name.fmt(f),
+            Place::Inherited(socket) => socket.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => port.fmt(f),
+            Self::Service(name) => f.write_str(name),
         }
     }
 }
@@ -212,6 +290,72 @@ impl TryFrom<&str> for Endpoint {
     }
 }
 
+impl TryFrom<&String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+/// The host is a name or an IP address; IPv6 with or without brackets, with or without a zone.
+///
+/// ```
+/// use reseau::Endpoint;
+/// assert_eq!(Endpoint::try_from(("::1", 80))?.to_string(), "[::1]:80");
+/// assert_eq!(Endpoint::try_from(("example.com", 80))?.to_string(), "example.com:80");
+/// # Ok::<(), reseau::addr::EndpointError>(())
+/// ```
+impl TryFrom<(&str, u16)> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from((host, port): (&str, u16)) -> Result<Self, EndpointError> {
+        let open = host.contains(':') && !host.starts_with('[');
+        let text = if open { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let draft = Draft(&text);
+        if host.is_empty() {
+            return Err(draft.fail(EndpointPart::Host, 0, "", "is missing"));
+        }
+        if PREFIXES.iter().any(|prefix| prefix.strip_suffix(':') == Some(host)) {
+            let why = "is ambiguous: write it with a scheme, as in tcp://unix:80";
+            return Err(draft.fail(EndpointPart::Host, 0, host, why));
+        }
+        draft.net(Scheme::Plain, 0).map(Self)
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
+    }
+}
+
+impl From<SocketAddrV4> for Endpoint {
+    fn from(addr: SocketAddrV4) -> Self {
+        SocketAddr::V4(addr).into()
+    }
+}
+
+impl From<SocketAddrV6> for Endpoint {
+    fn from(addr: SocketAddrV6) -> Self {
+        SocketAddr::V6(addr).into()
+    }
+}
+
+impl From<(IpAddr, u16)> for Endpoint {
+    fn from(addr: (IpAddr, u16)) -> Self {
+        SocketAddr::from(addr).into()
+    }
+}
+
 /// An IPv6 address keeps its scope as a zone and loses its flow information, which has no text.
 impl From<SocketAddr> for Endpoint {
     fn from(addr: SocketAddr) -> Self {
@@ -222,7 +366,7 @@ impl From<SocketAddr> for Endpoint {
                 Host::V6(ip, (scope != 0).then(|| scope.to_string().into()))
             }
         };
-        Self(Place::Port { host: Some(host), port: addr.port() })
+        Self(Place::Net { scheme: Scheme::Plain, host: Some(host), gate: Gate::Port(addr.port()) })
     }
 }
 
@@ -296,6 +440,17 @@ mod tests {
             "npipe:echo",
             r"npipe:LOCAL\a b:80",
             "vsock.:80",
+            "example.com:https",
+            "[fe80::1%eth0]:9pfs",
+            ":http",
+            "tcp://:80",
+            "tcp://fd:3",
+            "tcp://systemd:x",
+            "udp://[::1%lo]:domain",
+            "tls://example.com:443",
+            "fd:0",
+            "fd:2147483647",
+            "systemd:web front/~",
         ] {
             assert_eq!(parse(text).to_string(), text);
         }
@@ -323,6 +478,36 @@ mod tests {
         let pipe = parse("npipe:x");
         assert_eq!((pipe.pipe().map(PipeName::name), pipe.host()), (Some("x"), None));
         assert_eq!((pipe.vsock(), vsock.pipe(), vsock.unix()), (None, None, None));
+        let named = parse("udp://a.b:domain");
+        assert_eq!((named.service(), named.port()), (Some("domain"), None));
+        assert_eq!((named.scheme(), v6.scheme()), (Scheme::Udp, Scheme::Plain));
+        assert_eq!(named.with_port(53).to_string(), "udp://a.b:53");
+        assert_eq!((parse(":http").loopback_addrs(), v6.service()), (None, None));
+        assert_eq!(unix.clone().with_port(1), unix);
+        assert_eq!(parse("fd:03").inherited(), Some(&Inherited::Fd(3)));
+        assert_eq!(parse("systemd:80").inherited(), Some(&Inherited::Systemd("80".into())));
+        assert_eq!((parse("tcp://fd:3").port(), v4.inherited()), (Some(3), None));
+    }
+
+    #[test]
+    fn hosts_and_ports_become_endpoints() {
+        for (host, text) in [
+            ("127.0.0.1", "127.0.0.1:7"),
+            ("::1", "[::1]:7"),
+            ("[::1]", "[::1]:7"),
+            ("fe80::1%lo", "[fe80::1%lo]:7"),
+            ("a.b", "a.b:7"),
+        ] {
+            let endpoint = Endpoint::try_from((host, 7)).unwrap();
+            assert_eq!(endpoint, parse(text));
+        }
+        for host in ["", "unix", "fd", "tcp://x", "x:1", "[::1]:5", "unix:/x", "[::1", "a/b"] {
+            let error = Endpoint::try_from((host, 7)).expect_err(host);
+            assert_eq!(error.part() == EndpointPart::Port, host == "[::1]:5", "{error}");
+        }
+        let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 1, 0, 0);
+        assert_eq!(Endpoint::from(v6), Endpoint::from((IpAddr::from(*v6.ip()), 1)));
+        assert_eq!(Endpoint::from(&parse(":1")), Endpoint::try_from(":1".to_owned()).unwrap());
     }
 
     #[test]
@@ -337,6 +522,9 @@ mod tests {
             (":80", io::ErrorKind::InvalidInput),
             ("localhost:80", io::ErrorKind::Unsupported),
             ("[::1%lo]:80", io::ErrorKind::Unsupported),
+            ("127.0.0.1:http", io::ErrorKind::Unsupported),
+            ("fd:3", io::ErrorKind::Unsupported),
+            ("systemd:x", io::ErrorKind::Unsupported),
         ] {
             let error = addr(text).unwrap_err();
             assert_eq!(error.kind(), kind, "{text}");

@@ -9,19 +9,24 @@ use std::net::SocketAddr;
 mod draft;
 mod endpoint;
 mod family;
+mod inherited;
 mod interface;
 pub mod kind;
 mod pipe;
+mod refusal;
+mod scheme;
 mod unix;
 mod vsock;
 
-pub use draft::{EndpointError, EndpointPart};
 pub use endpoint::{Endpoint, Host};
 #[allow(unused_imports)]
 pub(crate) use family::Which;
 pub use family::{Any, Family, Inet, Unix, Vsock};
+pub use inherited::Inherited;
 pub use interface::InterfaceRef;
 pub use pipe::PipeName;
+pub use refusal::{EndpointError, EndpointPart};
+pub use scheme::Scheme;
 pub use unix::UnixAddr;
 pub use vsock::VsockAddr;
 

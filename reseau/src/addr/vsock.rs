@@ -2,7 +2,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::draft::{Draft, EndpointError};
+use super::draft::Draft;
+use super::refusal::EndpointError;
 
 /// The address of a vsock socket: a machine, by its context id, and a port.
 ///
