@@ -45,6 +45,7 @@
 //!   that starts by itself ([`Remote::global`]). [`Socket`] makes them step by step.
 //! - [`Packet`], [`Batch`]: what the system tells of a datagram, and many of them at once.
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
+//! - [`sockets`]: the sockets modules of Codon, Mojo and Julia, name for name.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.
 //! - [`sim`]: the same program in a deterministic world.
@@ -54,9 +55,9 @@
 //!
 //! # Features
 //!
-//! `async` (default) is everything but [`blocking`] and the names; `futures-io` (default), `tokio`
-//! and `hyper` give streams those crates' traits; `bytes` turns [`Chunk`]s into `Bytes` and back
-//! without a copy. A feature adds; it never changes what is there.
+//! `async` (default) is everything but [`blocking`], [`sockets`] and the names; `futures-io`
+//! (default), `tokio` and `hyper` give streams those crates' traits; `bytes` turns [`Chunk`]s into
+//! `Bytes` and back without a copy. A feature adds; it never changes what is there.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod addr;
@@ -77,6 +78,7 @@ mod pool;
 mod rt;
 #[cfg(feature = "async")]
 pub mod sim;
+pub mod sockets;
 #[cfg(feature = "async")]
 mod sync;
 mod sys;

@@ -88,7 +88,6 @@ macro_rules! owns_descriptor {
 
 /// `TryFrom` and `TryInto` of owned descriptors: `$from` is `fn(OsSocket) -> io::Result<Self>`,
 /// `$into` the way back.
-#[cfg(feature = "async")]
 macro_rules! adopts_descriptor {
     ([$($generics:tt)*] $type:ty, $from:expr, $into:expr) => {
         #[cfg(unix)]
@@ -122,6 +121,4 @@ macro_rules! adopts_descriptor {
     };
 }
 
-#[cfg(feature = "async")]
-pub(crate) use adopts_descriptor;
-pub(crate) use {borrows_descriptor, owns_descriptor};
+pub(crate) use {adopts_descriptor, borrows_descriptor, owns_descriptor};

@@ -75,9 +75,7 @@ mod system;
 mod system;
 
 pub(crate) use credentials::{Credentials, of_peer};
-#[cfg(feature = "async")]
-pub(crate) use descriptor::adopts_descriptor;
-pub(crate) use descriptor::{borrows_descriptor, owns_descriptor};
+pub(crate) use descriptor::{adopts_descriptor, borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 
 /// A socket: the operating system's, or the simulated kernel's.

@@ -20,6 +20,8 @@ use super::sim;
 
 #[path = "option_info.rs"]
 pub(crate) mod info;
+#[path = "option_numbers.rs"]
+pub(crate) mod numbers;
 #[path = "option_places.rs"]
 pub(crate) mod places;
 #[cfg(unix)]

@@ -1,0 +1,17 @@
+//! The sockets of younger languages: their functions under their own names, with their meaning.
+//!
+//! Somebody who knows one of these modules finds it here, function for function; a program moves
+//! line by line. All calls wait, none needs a loop, and every one that can fail says so by a typed
+//! error:
+//!
+//! - [`codon`]: the `Socket` of the Codon frameworks TurboX and Conduit.
+//!
+//! What is mended: an address is honoured, a closed socket leaves no descriptor behind, a backlog
+//! reaches the system, interrupted calls are repeated, and nothing raises SIGPIPE. The table
+//! `docs/seeds.md` has a line for every item of the originals.
+pub mod codon;
+mod place;
+mod plain;
+
+use place::{port_of, resolve};
+use plain::Plain;

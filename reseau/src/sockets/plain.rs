@@ -1,0 +1,254 @@
+//! A socket that is made step by step and waits in its calls: what the surfaces stand on.
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::addr::Addr;
+use crate::clock;
+use crate::error::{Error, Operation};
+use crate::sys::blocking as calls;
+use crate::sys::{self, Domain, Kind, OsSocket, Side, Type, message};
+
+/// An untyped socket. All calls go through a shared reference, from any thread.
+pub(super) struct Plain {
+    socket: OsSocket,
+    domain: Domain,
+    /// How long a call may wait, in nanoseconds, or [`FOREVER`]. Unless it is that, the socket is
+    /// in the mode in which the system does not wait.
+    limit: AtomicU64,
+    /// It was ended here: calls that wait return.
+    ended: AtomicBool,
+}
+
+#[allow(dead_code)] // Not every surface uses all of it.
+impl Plain {
+    /// A new socket, by the system's numbers.
+    pub(super) fn open(domain: i32, transfer: i32, protocol: i32) -> io::Result<Self> {
+        let (domain, transfer) = (Domain::from(domain), Type::from(transfer));
+        let kind = match transfer {
+            Type::STREAM => Some(Kind::Stream),
+            Type::DGRAM => Some(Kind::Dgram),
+            Type::SEQPACKET => Some(Kind::Seqpacket),
+            _ => None,
+        };
+        let opened = match kind {
+            Some(kind) if protocol == 0 => calls::open(domain, kind),
+            _ => OsSocket::new(domain, transfer, Some(protocol.into())),
+        };
+        let socket = opened.map_err(|error| Error::new(Operation::Open, error))?;
+        Ok(Self::with(socket, domain))
+    }
+
+    /// Takes in a socket from elsewhere; `NotASocket` or the like if it is none.
+    pub(super) fn adopt(socket: OsSocket) -> io::Result<Self> {
+        let domain = socket.local_addr().map(|addr| addr.domain());
+        let domain = domain.map_err(|error| Error::new(Operation::Adopt, error))?;
+        socket.set_nonblocking(false)?;
+        Ok(Self::with(socket, domain))
+    }
+
+    fn with(socket: OsSocket, domain: Domain) -> Self {
+        let (limit, ended) = (AtomicU64::new(FOREVER), AtomicBool::new(false));
+        Self { socket, domain, limit, ended }
+    }
+
+    pub(super) fn into_socket(self) -> OsSocket {
+        self.socket
+    }
+
+    pub(super) fn socket(&self) -> &OsSocket {
+        &self.socket
+    }
+
+    pub(super) fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// How long calls may wait from now on: `None` for as long as it takes, zero not at all.
+    pub(super) fn set_limit(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.socket.set_nonblocking(limit.is_some())?;
+        let nanos = limit.map_or(FOREVER, |limit| {
+            u64::try_from(limit.as_nanos()).unwrap_or(FOREVER).min(FOREVER - 1)
+        });
+        self.limit.store(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn limit(&self) -> Option<Duration> {
+        let nanos = self.limit.load(Ordering::Relaxed);
+        (nanos != FOREVER).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(super) fn bind(&self, addr: &Addr) -> io::Result<()> {
+        let bound = sys::to_sock_addr(addr).and_then(|raw| self.socket.bind(&raw));
+        bound.map_err(|error| Error::new(Operation::Bind, error).local(addr.clone()).into())
+    }
+
+    /// Starts to listen. Systems cut `backlog` to their own limit.
+    pub(super) fn listen(&self, backlog: u32) -> io::Result<()> {
+        let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+        self.socket.listen(backlog).map_err(|error| self.failed(Operation::Listen, error))
+    }
+
+    pub(super) fn connect(&self, addr: &Addr) -> io::Result<()> {
+        let connect = || {
+            let raw = sys::to_sock_addr(addr)?;
+            match self.limit() {
+                Some(limit) if !limit.is_zero() => {
+                    let connected = self.socket.connect_timeout(&raw, limit);
+                    self.socket.set_nonblocking(true)?; // It was put back to the other mode.
+                    connected
+                }
+                _ => calls::connect(&self.socket, &raw),
+            }
+        };
+        connect().map_err(|error| Error::new(Operation::Connect, error).peer(addr.clone()).into())
+    }
+
+    /// The next connection and whose it is, if it has a name that we know.
+    pub(super) fn accept(&self) -> io::Result<(Self, Option<Addr>)> {
+        let accepted = self.on(Side::Recv, Operation::Accept, calls::accept);
+        if self.is_ended() {
+            self.ring(); // For the next one who waits.
+            return Err(self.failed(Operation::Accept, gone()));
+        }
+        let (socket, addr) = accepted?;
+        socket.set_nonblocking(false)?; // Some systems hand the listener's mode on.
+        Ok((Self::with(socket, self.domain), sys::from_sock_addr(&addr).ok()))
+    }
+
+    /// Receives what is there; 0 is the end of a stream (or an empty `space`).
+    pub(super) fn recv(&self, space: &mut [u8]) -> io::Result<usize> {
+        self.on(Side::Recv, Operation::Recv, |socket| calls::recv(socket, space, 0))
+    }
+
+    /// Sends what fits.
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.on(Side::Send, Operation::Send, |socket| calls::send(socket, bytes, 0))
+    }
+
+    /// Sends everything.
+    pub(super) fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = self.send(bytes)?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
+
+    /// Ends one direction or both. What listens, or waits for datagrams, ends whole.
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how).map_err(|error| self.failed(Operation::Shutdown, error))
+    }
+
+    /// Ends the socket for every thread that uses it: calls that wait return, as do later ones.
+    /// Its descriptor is closed when it is dropped.
+    pub(super) fn end(&self) {
+        if !self.ended.swap(true, Ordering::SeqCst) && self.socket.shutdown(Shutdown::Both).is_err()
+        {
+            self.ring();
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<Addr> {
+        sys::from_sock_addr(&self.socket.local_addr()?)
+    }
+
+    pub(super) fn peer_addr(&self) -> io::Result<Addr> {
+        sys::from_sock_addr(&self.socket.peer_addr()?)
+    }
+
+    pub(super) fn is_stream(&self) -> io::Result<bool> {
+        self.socket.r#type().map(|transfer| transfer == Type::STREAM)
+    }
+
+    /// Makes `call`, and waits between as long as it may.
+    pub(super) fn on<T>(
+        &self,
+        side: Side,
+        operation: Operation,
+        mut call: impl FnMut(&OsSocket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let limit = self.limit();
+        let deadline = limit.and_then(|limit| clock::real().checked_add(limit));
+        loop {
+            let error = match call(&self.socket) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock if limit.is_some_and(|limit| !limit.is_zero()) => {
+                    let left = deadline.map(|at| at.saturating_duration_since(clock::real()));
+                    if left.is_some_and(|left| left.is_zero()) {
+                        return Err(self.failed(operation, late()));
+                    }
+                    calls::wait(&self.socket, side, left)
+                        .map_err(|error| self.failed(operation, error))?;
+                }
+                _ => return Err(self.failed(operation, error)),
+            }
+        }
+    }
+
+    /// An error with all that is known about where.
+    pub(super) fn failed(&self, operation: Operation, error: io::Error) -> io::Error {
+        let mut error = Error::new(operation, error);
+        if let Ok(addr) = self.local_addr() {
+            error = error.local(addr);
+        }
+        if let Ok(addr) = self.peer_addr() {
+            error = error.peer(addr);
+        }
+        error.into()
+    }
+
+    /// Wakes a thread that waits for a connection or a datagram, on systems that do not do so when
+    /// the socket is shut: one comes from ourselves.
+    fn ring(&self) {
+        let Ok(mut addr) = self.local_addr() else { return };
+        if let Addr::Inet(inet) = &mut addr {
+            *inet = reachable(*inet);
+        }
+        let Ok(raw) = sys::to_sock_addr(&addr) else { return };
+        let _ = match self.is_stream() {
+            Ok(true) if self.peer_addr().is_err() => {
+                let bell = calls::open(self.domain, Kind::Stream);
+                bell.and_then(|bell| bell.connect_timeout(&raw, RING_MAX))
+            }
+            Ok(false) => message::send_to(&self.socket, &[], Some(&raw), 0).map(|_| ()),
+            _ => Ok(()),
+        };
+    }
+}
+
+/// No limit.
+const FOREVER: u64 = u64::MAX;
+
+/// How long waking may take where there is no room for one more connection. (Then those who wait
+/// have one each.)
+const RING_MAX: Duration = Duration::from_millis(100);
+
+/// An address by which this machine reaches itself.
+fn reachable(mut addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    addr
+}
+
+/// What calls on an ended socket end with.
+pub(super) fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the socket was closed")
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the timeout has passed")
+}

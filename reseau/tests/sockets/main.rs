@@ -1,0 +1,45 @@
+//! The seeds' own surfaces, row by row of `docs/seeds.md`: each test is named after its row. What
+//! was wrong in the originals' code (part A.11) has a test each that it is not so here.
+#![allow(clippy::disallowed_methods)] // Tests may look at the clock.
+
+mod codon;
+mod defects;
+
+use std::net::TcpListener;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Runs `test` on a thread of its own: a hang becomes a failure, under the test's name.
+#[track_caller]
+fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = channel();
+    let running = thread::spawn(move || {
+        let result = test();
+        let _ = done.send(());
+        result
+    });
+    if finished.recv_timeout(limit()) == Err(RecvTimeoutError::Timeout) {
+        panic!("{} hangs", thread::current().name().unwrap_or("a test"));
+    }
+    running.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
+}
+
+/// No test takes a tenth of it on an idle machine. Emulated ones ask for more.
+fn limit() -> Duration {
+    let wish = std::env::var("RESEAU_TEST_LIMIT").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(wish.unwrap_or(30))
+}
+
+/// A port of the loopback that somebody listens on, while this lives.
+struct Taken(TcpListener);
+
+impl Taken {
+    fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+}
