@@ -39,7 +39,9 @@
 //! ```
 use crate::driver::Kind;
 use crate::rt::{Config, Loop};
+pub use crate::sys::sim::{Answer, BadPrefix, Name, Prefix, Route};
 use crate::sys::sim::{Faults, World as Kernel};
+use std::fmt::Debug;
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -140,6 +142,78 @@ impl World {
     /// When the world stands still: everybody waits, and nothing will ever happen.
     pub fn run<F: Future>(&self, program: F) -> F::Output {
         self.lp.block_on(program)
+    }
+
+    /// Says what the name of a host means from now on: which addresses it has, how long the answer
+    /// takes, or what goes wrong with it.
+    ///
+    /// Names are alike in upper and lower case, with and without a dot at the end. In the
+    /// beginning a world knows `localhost` alone; whoever asks for another hears `NotFound`, after
+    /// the world's latency. See [`Name`] for examples.
+    pub fn name(&self, host: &str, name: Name) {
+        self.kernel.name(host, name);
+    }
+
+    /// Says what the network to and from an address, or all that begin alike, is like from now on.
+    ///
+    /// It holds for TCP and UDP, for what goes to the address and for what comes from it. Of
+    /// several routes the one with the longest prefix holds; what was said before about the same
+    /// prefix is forgotten. Routes for all addresses (`::/0`) do not hold for the loopback, those
+    /// for parts of it do.
+    ///
+    /// ```
+    /// use reseau::sim::{Route, World};
+    /// use reseau::{TcpListener, TcpStream};
+    /// use std::io::ErrorKind;
+    /// use std::time::Duration;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let world = World::new(7).latency(ms(5), ms(5));
+    /// world.route("192.0.2.0/24", Route::Delay(ms(40)));
+    /// world.route("192.0.2.66", Route::Unreachable);
+    /// world.run(async {
+    ///     let _listener = TcpListener::bind("192.0.2.1:80").await.unwrap();
+    ///     TcpStream::connect("192.0.2.1:80").await.unwrap();
+    ///     assert_eq!(world.elapsed(), 2 * ms(5 + 40));
+    ///     let error = TcpStream::connect("192.0.2.66:80").await.unwrap_err();
+    ///     assert_eq!(error.kind(), ErrorKind::HostUnreachable);
+    /// });
+    /// ```
+    ///
+    /// A path may break while it is used, and heal:
+    ///
+    /// ```
+    /// use reseau::sim::{Route, World};
+    /// use reseau::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let world = World::new(7);
+    /// world.run(async {
+    ///     let listener = TcpListener::bind("[2001:db8::1]:80").await.unwrap();
+    ///     let mut client = TcpStream::connect("[2001:db8::1]:80").await.unwrap();
+    ///     let (mut server, _) = listener.accept().await.unwrap();
+    ///     world.route("2001:db8::/32", Route::Blackhole);
+    ///     client.send("hello").await.unwrap();
+    ///     let mut buf = [0; 5];
+    ///     let wait = Duration::from_secs(60);
+    ///     assert!(reseau::timeout(wait, server.read_exact(&mut buf)).await.is_err());
+    ///     world.route("2001:db8::/32", Route::Delay(Duration::ZERO));
+    ///     server.read_exact(&mut buf).await.unwrap();
+    ///     assert_eq!(&buf, b"hello");
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When `to` is text that is no [`Prefix`].
+    pub fn route<P>(&self, to: P, route: Route)
+    where
+        P: TryInto<Prefix, Error: Debug>,
+    {
+        match to.try_into() {
+            Ok(to) => self.kernel.route(to, route),
+            Err(error) => panic!("no route to that: {error:?}"),
+        }
     }
 
     /// Removes the path of a Unix socket, as removing its file does.

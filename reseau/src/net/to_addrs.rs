@@ -1,21 +1,25 @@
-//! What can be connected to and listened on: addresses at once, names by the system's resolver.
+//! What can be connected to and listened on: addresses at once, names by the system's resolver,
+//! or by the world's in a simulated loop.
+use std::future::pending;
 use std::io;
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
+use std::time::Duration;
 
 use sealed::Place;
 
 use crate::driver::Home;
 use crate::error::{Error, Operation, Phase};
-use crate::rt::{Remote, offload};
+use crate::rt::{Remote, offload, sleep};
+use crate::sys::sim::World;
 
 /// What [`TcpStream::connect`](crate::TcpStream::connect) and
 /// [`TcpListener::bind`](crate::TcpListener::bind) take: what std's trait of this name takes.
 ///
 /// Addresses, alone or in slices, as pairs of an IP address and a port, or as text, are taken as
 /// they are. Other text is `name:port`, whose name the system's resolver looks up, on a thread of
-/// its own. In a simulated loop names are refused.
+/// its own. In a simulated loop the world is asked ([`World::name`](crate::sim::World::name)).
 ///
 /// The trait cannot be implemented elsewhere.
 pub trait ToSocketAddrs: sealed::Sealed {}
@@ -33,8 +37,7 @@ pub trait ToSocketAddrs: sealed::Sealed {}
 /// ```
 ///
 /// # Errors
-/// `InvalidInput` if the text has no port or a wrong one; `Unsupported` for names in a simulated
-/// loop; else the resolver's.
+/// `InvalidInput` if the text has no port or a wrong one; else the resolver's.
 pub async fn lookup_host<T: ToSocketAddrs>(
     host: T,
 ) -> io::Result<impl Iterator<Item = SocketAddr>> {
@@ -70,17 +73,35 @@ impl Found {
             Err((error, text)) => return Err(failed(error, &text).into()),
         };
         let name = format!("{host}:{port}");
-        if home.world().is_some() {
-            let what = "names cannot be looked up in a simulated loop";
-            let error = io::Error::new(io::ErrorKind::Unsupported, what);
-            return Err(failed(error, &name).into());
-        }
-        let work = move || (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
-        match offload(work).await.and_then(|found| found) {
+        let found = if let Some(world) = home.world() {
+            let found = simulated(world, &host).await;
+            found.map(|ips| ips.into_iter().map(|ip| (ip, port).into()).collect())
+        } else {
+            let work = move || (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+            offload(work).await.and_then(|found| found)
+        };
+        match found {
             Ok(addrs) => Ok(Self { name: Some(name), addrs }),
             Err(error) => Err(failed(error, &name).into()),
         }
     }
+}
+
+/// What the world says about a host: both families are asked at once, the answer is complete when
+/// both have come, and IPv6 goes first (RFC 6724).
+async fn simulated(world: &World, host: &str) -> io::Result<Vec<IpAddr>> {
+    let (v6, v4) = (world.lookup(host, true), world.lookup(host, false));
+    let after = v6.0.max(v4.0);
+    if after == Duration::MAX {
+        return pending().await;
+    }
+    sleep(after).await;
+    let found = [&v6.1, &v4.1].into_iter().flatten().flatten().copied().collect::<Vec<_>>();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    v4.1.and(v6.1)?;
+    Err(io::Error::new(io::ErrorKind::NotFound, "the host has no addresses"))
 }
 
 #[allow(unnameable_types)] // That is what seals it.

@@ -134,7 +134,7 @@ fn whatever_names_an_address_will_do() {
 }
 
 #[test]
-fn names_are_looked_up_but_not_in_a_simulation() {
+fn names_are_looked_up_in_a_simulation_too() {
     for_real(|| async {
         let listener = TcpListener::bind("localhost:0").await?;
         let port = listener.local_addr()?.port();
@@ -148,8 +148,16 @@ fn names_are_looked_up_but_not_in_a_simulation() {
     let config = Config { kind: Some(Kind::Sim), ..Config::default() };
     watched(Kind::Sim, move || {
         Loop::with(&config)?.block_on(async {
-            let error = TcpStream::connect("localhost:80").await.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+            let listener = TcpListener::bind("localhost:0").await?;
+            let addr = listener.local_addr()?;
+            assert!(addr.is_ipv6(), "IPv6 goes first");
+            let stream = TcpStream::connect(("LOCALHOST.", addr.port())).await?;
+            assert_eq!(stream.peer_addr()?, addr);
+            let error = TcpStream::connect("no.such.name.invalid:1").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            let told = Error::of(&error).unwrap();
+            assert_eq!(told.phase(), Some(Phase::Name));
+            assert!(error.to_string().contains("no.such.name.invalid:1"), "{error}");
             let std = std::net::TcpListener::bind("127.0.0.1:0")?;
             let error = TcpListener::from_std(std).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::Unsupported);

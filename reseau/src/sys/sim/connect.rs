@@ -1,6 +1,7 @@
 //! How connections come about: listen, connect, the handshake, accept.
 use super::kernel::{Arrival, Kernel, Mark, fail};
 use super::names::UnixName;
+use super::routes::{Route, ends};
 use super::socket::{Family, Queue, Role, Socket, Stream, unnamed};
 use crate::addr::{Addr, UnixAddr};
 use crate::sys::Kind;
@@ -107,22 +108,26 @@ impl Kernel {
 
     /// A client's attempt arrives.
     pub(super) fn syn(&mut self, client: u64, serial: u32, target: SocketAddr, retry: u32) {
-        let Some(from) = self.attempt(client, serial) else { return };
-        let peer_addr = from.local.clone().unwrap_or_else(unnamed);
-        let Some(listener) = self.listener(target) else {
-            let at = self.soon();
-            let kind = ErrorKind::ConnectionRefused;
+        let Some(socket) = self.attempt(client, serial) else { return };
+        let peer_addr = socket.local.clone().unwrap_or_else(unnamed);
+        let ends = ends(socket);
+        let refused = match ends.map(|ends| self.routes.between(ends)) {
+            Some(Route::Blackhole | Route::NoRoute) => {
+                return self.repeat(client, serial, target, retry);
+            }
+            Some(Route::Unreachable) => Some(ErrorKind::HostUnreachable),
+            Some(Route::Refused) => Some(ErrorKind::ConnectionRefused),
+            _ => None,
+        };
+        let listener = if refused.is_none() { self.listener(target) } else { None };
+        let Some(listener) = listener else {
+            let at = self.soon_between(ends);
+            let kind = refused.unwrap_or(ErrorKind::ConnectionRefused);
             return self.schedule(at, Arrival::Failed { client, serial, kind });
         };
         let Role::Listening(queue) = &self.socket(listener).role else { return };
         if queue.is_full() {
-            let at = self.now().saturating_add(RETRY_AFTER << retry);
-            let again = if retry == RETRIES_MAX {
-                Arrival::Failed { client, serial, kind: ErrorKind::TimedOut }
-            } else {
-                Arrival::Syn { client, serial, target, retry: retry + 1 }
-            };
-            return self.schedule(at, again);
+            return self.repeat(client, serial, target, retry);
         }
         let stream = Stream { listener: Some(listener), ..Stream::new(client, peer_addr) };
         let local = Some(Addr::Inet(target));
@@ -131,8 +136,19 @@ impl Kernel {
         if let Role::Listening(queue) = &mut self.socket(listener).role {
             queue.half.insert(server);
         }
-        let at = self.soon();
+        let at = self.soon_between(ends);
         self.schedule(at, Arrival::Established { client, serial, server });
+    }
+
+    /// An attempt that was lost is made again, unless the client has had enough.
+    fn repeat(&mut self, client: u64, serial: u32, target: SocketAddr, retry: u32) {
+        let at = self.now().saturating_add(RETRY_AFTER << retry);
+        let again = if retry == RETRIES_MAX {
+            Arrival::Failed { client, serial, kind: ErrorKind::TimedOut }
+        } else {
+            Arrival::Syn { client, serial, target, retry: retry + 1 }
+        };
+        self.schedule(at, again);
     }
 
     pub(super) fn failed(&mut self, client: u64, serial: u32, kind: ErrorKind) {
@@ -142,7 +158,8 @@ impl Kernel {
     }
 
     pub(super) fn established(&mut self, client: u64, serial: u32, server: u64) {
-        let at = self.soon();
+        let path = self.sockets.get(&server).and_then(ends);
+        let at = self.soon_between(path);
         let Some(socket) = self.attempt(client, serial) else {
             return self.schedule(at, Arrival::Reset { from: client, to: server });
         };
@@ -150,6 +167,10 @@ impl Kernel {
         let stream = Stream { last: at, ..Stream::new(server, Addr::Inet(target)) };
         socket.role = Role::Stream(stream);
         self.schedule(at, Arrival::Ready { client, server });
+        if path.is_some_and(|path| self.routes.between(path) == Route::Reset) {
+            self.schedule(at, Arrival::Reset { from: client, to: server });
+            self.schedule(at, Arrival::Reset { from: server, to: client });
+        }
         self.stir(client);
     }
 
@@ -176,8 +197,8 @@ impl Kernel {
         if !socket.bound {
             socket.local = None;
         }
-        if let Some(route) = socket.route.take() {
-            self.names.close_route(&route);
+        if let Some(pair) = socket.pair.take() {
+            self.names.close_pair(&pair);
         }
         self.stir(client);
     }
@@ -191,17 +212,19 @@ impl Kernel {
                 local.set_ip(bound.ip());
             }
         }
-        let local = self.names.open_route(local, target, &mut self.chance)?;
+        let ends = (local.ip(), target.ip());
+        self.may_depart(ends)?;
+        let local = self.names.open_pair(local, target, &mut self.chance)?;
         let socket = self.socket(index);
         socket.serial = socket.serial.wrapping_add(1);
         let serial = socket.serial;
         socket.role = Role::Connecting(target);
         socket.local = Some(Addr::Inet(local));
-        socket.route = Some((local, target));
+        socket.pair = Some((local, target));
         self.mark(Mark::Connect, index, u64::from(target.port()));
-        let mut at = self.soon();
+        let mut at = self.soon_between(Some(ends));
         if self.chance.strikes(self.faults.refused) {
-            at = at.saturating_add(self.chance.latency(&self.faults));
+            at = at.saturating_add(self.soon_between(Some(ends)) - self.now());
             let kind = ErrorKind::ConnectionRefused;
             self.schedule(at, Arrival::Failed { client: index, serial, kind });
         } else {

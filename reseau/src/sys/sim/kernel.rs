@@ -1,9 +1,12 @@
 //! The state of a world: its sockets, its time, and what will arrive when.
 use super::datagram::Dgram;
 use super::faults::{Chance, Faults, mix};
+use super::hosts::Hosts;
 use super::names::{Names, UnixName};
 use super::packet::Packet;
+use super::routes::Routes;
 use super::socket::{Family, Role, Socket, Stream, unnamed};
+use super::stalled::Stalled;
 use crate::addr::Addr;
 use crate::sys::{Kind, Side};
 use socket2::Domain;
@@ -17,6 +20,10 @@ pub(super) struct Kernel {
     pub(super) chance: Chance,
     pub(super) faults: Faults,
     pub(super) names: Names,
+    pub(super) hosts: Hosts,
+    pub(super) routes: Routes,
+    /// What is lost, by sender and receiver.
+    pub(super) stalled: BTreeMap<(u64, u64), Stalled>,
     /// Every socket that a port or a backlog holds, by a number that is never used twice: what
     /// arrives for a socket that is gone finds nobody.
     pub(super) sockets: BTreeMap<u64, Socket>,
@@ -82,6 +89,11 @@ pub(super) enum Arrival {
         source: SocketAddr,
         target: SocketAddr,
     },
+    /// What was lost between two sockets of a connection is sent again.
+    Again {
+        from: u64,
+        to: u64,
+    },
 }
 
 /// The kinds of events in the trace. The numbers are part of it.
@@ -110,6 +122,11 @@ pub(super) enum Mark {
     Unheard = 26,
     Join = 27,
     Leave = 28,
+    Name = 29,
+    Lookup = 30,
+    Route = 31,
+    Lost = 32,
+    Again = 33,
 }
 
 impl Kernel {
@@ -118,6 +135,9 @@ impl Kernel {
             chance: Chance::new(seed),
             faults: Faults::default(),
             names: Names::default(),
+            hosts: Hosts::new(),
+            routes: Routes::default(),
+            stalled: BTreeMap::new(),
             sockets: BTreeMap::new(),
             opened: 0,
             now: 0,
@@ -279,8 +299,8 @@ impl Kernel {
         if let Some(local) = socket.local.as_ref().filter(|_| socket.bound) {
             self.names.release(local, socket.kind, index);
         }
-        if let Some(route) = &socket.route {
-            self.names.close_route(route);
+        if let Some(pair) = &socket.pair {
+            self.names.close_pair(pair);
         }
         Some(socket)
     }
@@ -304,7 +324,9 @@ impl Kernel {
         {
             let ((at, _), arrival) = entry.remove_entry();
             self.now = self.now.max(at);
-            self.deliver(arrival);
+            if let Some(arrival) = self.stall(arrival) {
+                self.deliver(arrival);
+            }
             delivered = true;
         }
         self.now = self.now.max(until);
@@ -338,7 +360,7 @@ impl Kernel {
         self.future.insert((at, self.scheduled), arrival);
     }
 
-    fn deliver(&mut self, arrival: Arrival) {
+    pub(super) fn deliver(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Syn { client, serial, target, retry } => {
                 self.mark(Mark::Syn, client, u64::from(retry));
@@ -379,6 +401,10 @@ impl Kernel {
             Arrival::Unheard { from, source, target } => {
                 self.mark(Mark::Unheard, from, u64::from(target.port()));
                 self.unheard(from, source, target);
+            }
+            Arrival::Again { from, to } => {
+                self.mark(Mark::Again, from, to);
+                self.again(from, to);
             }
         }
     }

@@ -14,6 +14,11 @@
 //! - TCP connects in a round trip, in the background. A full backlog drops the attempt, which is
 //!   repeated after 1, 2, 4 and so on seconds, and times out in the end. Unix streams connect at
 //!   once.
+//! - A path is as its [`Route`] says, which is found by the addresses of both ends, the same both
+//!   ways. Connects into one that does not deliver are repeated as for a full backlog. What is
+//!   under way on a connection is repeated, in order, for a quarter of an hour, and then its sender
+//!   gets an error; resets and datagrams are just lost.
+//! - Names are looked up by whoever asks: the world says what the answer is and how long it takes.
 //! - Bytes arrive in order. What a socket sends and its peer has not read is bounded by the peer's
 //!   `recv_buffer_size`; beyond it, `send` would block.
 //! - Closing with bytes unread, or with a linger of zero, resets the connection: what arrived
@@ -41,12 +46,15 @@
 mod connect;
 mod datagram;
 mod faults;
+mod hosts;
 mod kernel;
 mod local;
 mod names;
 mod packet;
 mod record;
+mod routes;
 mod socket;
+mod stalled;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -62,6 +70,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 pub(crate) use self::faults::Faults;
+pub use self::hosts::{Answer, Name};
+pub use self::routes::{BadPrefix, Prefix, Route};
 
 /// A simulated machine, shared by everything that runs on it.
 #[derive(Clone)]
@@ -140,6 +150,24 @@ impl World {
     /// Sets the hardships from now on.
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.kernel().faults = faults;
+    }
+
+    /// Says what a host's name means from now on.
+    pub(crate) fn name(&self, host: &str, name: Name) {
+        self.kernel().name(host, name);
+    }
+
+    /// Asks for the addresses of one family of a host. How long after the question the answer
+    /// comes (`Duration::MAX`: never), and what it is; without an address of that family it is
+    /// empty, and `NotFound` for names that the world does not know.
+    pub(crate) fn lookup(&self, host: &str, v6: bool) -> (Duration, io::Result<Vec<IpAddr>>) {
+        let (after, said) = self.kernel().lookup(host, v6);
+        (after, said.map_err(|kind| self::hosts::unanswered(host, kind)))
+    }
+
+    /// Says what the network to and from some addresses is like from now on.
+    pub(crate) fn route(&self, to: Prefix, route: Route) {
+        self.kernel().set_route(to, route);
     }
 
     fn both(&self, kind: Kind) -> (Port, Port) {

@@ -14,7 +14,7 @@ pub(super) struct Names {
     pub(super) tcp: Ports,
     pub(super) udp: Ports,
     /// The connections of clients, as local and remote address.
-    routes: BTreeSet<(SocketAddr, SocketAddr)>,
+    pairs: BTreeSet<(SocketAddr, SocketAddr)>,
     /// A path without an owner is the file that a closed socket left.
     unix: BTreeMap<UnixName, Option<u64>>,
 }
@@ -112,7 +112,7 @@ impl Names {
     }
 
     /// A way from `local` to `target` that nobody else uses; port 0 becomes a free one.
-    pub(super) fn open_route(
+    pub(super) fn open_pair(
         &mut self,
         mut local: SocketAddr,
         target: SocketAddr,
@@ -122,19 +122,18 @@ impl Names {
             let family = Family::of(&local);
             let free = ephemeral(chance).find(|port| {
                 local.set_port(*port);
-                !self.tcp.0.contains_key(&(family, *port))
-                    && !self.routes.contains(&(local, target))
+                !self.tcp.0.contains_key(&(family, *port)) && !self.pairs.contains(&(local, target))
             });
             local.set_port(free.ok_or(ErrorKind::AddrNotAvailable)?);
         }
-        if !self.routes.insert((local, target)) {
+        if !self.pairs.insert((local, target)) {
             return fail(ErrorKind::AddrNotAvailable);
         }
         Ok(local)
     }
 
-    pub(super) fn close_route(&mut self, route: &(SocketAddr, SocketAddr)) {
-        self.routes.remove(route);
+    pub(super) fn close_pair(&mut self, pair: &(SocketAddr, SocketAddr)) {
+        self.pairs.remove(pair);
     }
 
     /// Takes back what `bind` gave to a socket of that kind.
@@ -175,7 +174,7 @@ impl Names {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.tcp.0.len() + self.udp.0.len() + self.routes.len() + self.unix.len()
+        self.tcp.0.len() + self.udp.0.len() + self.pairs.len() + self.unix.len()
     }
 }
 

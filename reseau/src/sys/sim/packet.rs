@@ -2,6 +2,7 @@
 use super::connect::{destination, source};
 use super::datagram::{Message, Peer, cost};
 use super::kernel::{Arrival, Kernel, Mark, fail};
+use super::routes::Route;
 use super::socket::Socket;
 use crate::addr::Addr;
 use std::io::{self, ErrorKind};
@@ -29,8 +30,12 @@ impl Kernel {
         let target = SocketAddr::new(destination(target.ip()), target.port());
         self.may_broadcast(index, target.ip())?;
         let mut local = self.named(index)?;
-        if local.ip().is_unspecified() {
+        let wild = local.ip().is_unspecified();
+        if wild {
             local.set_ip(source(target.ip()));
+        }
+        self.may_depart((local.ip(), target.ip()))?;
+        if wild {
             self.names.udp.narrow(local, index);
             self.socket(index).local = Some(Addr::Inet(local));
         }
@@ -56,6 +61,8 @@ impl Kernel {
         if bytes.len() > if target.is_ipv4() { PAYLOAD_V4_MAX } else { PAYLOAD_V6_MAX } {
             return Err(io::Error::from_raw_os_error(EMSGSIZE));
         }
+        let ip = if local.ip().is_unspecified() { source(target.ip()) } else { local.ip() };
+        self.may_depart((ip, target.ip()))?;
         if let Some(kind) = self.socket(index).error.take() {
             return fail(kind);
         }
@@ -67,7 +74,6 @@ impl Kernel {
         if dgram.under_way >= limit {
             return fail(ErrorKind::WouldBlock);
         }
-        let ip = if local.ip().is_unspecified() { source(target.ip()) } else { local.ip() };
         let source = SocketAddr::new(ip, local.port());
         self.dispatch(index, source, target, bytes);
         self.mark(Mark::Send, index, bytes.len() as u64);
@@ -81,10 +87,19 @@ impl Kernel {
             sender.under_way -= cost(bytes.len());
             self.stir(from);
         }
+        let ends = (source.ip(), target.ip());
+        let route = self.routes.between(ends);
+        if !route.delivers() {
+            return self.mark(Mark::Lost, from, u64::from(target.port()));
+        }
         let many = target.ip().is_multicast() || is_broadcast(target.ip());
-        let hearers = if many { self.members(source, target) } else { self.hearer(source, target) };
+        let hearers = match route {
+            Route::Refused => Vec::new(),
+            _ if many => self.members(source, target),
+            _ => self.hearer(source, target),
+        };
         if hearers.is_empty() && !many {
-            let at = self.soon();
+            let at = self.soon_between(Some(ends));
             return self.schedule(at, Arrival::Unheard { from, source, target });
         }
         for index in hearers {
@@ -136,7 +151,7 @@ impl Kernel {
         self.dgram(from).under_way += cost(bytes.len());
         let doubled = self.chance.strikes(self.faults.doubled);
         for counts in [true, false].into_iter().take(1 + usize::from(doubled)) {
-            let at = self.soon();
+            let at = self.soon_between(Some((source.ip(), target.ip())));
             let packet = Packet { from, source, target, bytes: bytes.to_vec(), counts };
             self.schedule(at, Arrival::Packet(packet));
         }

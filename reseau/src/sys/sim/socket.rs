@@ -15,7 +15,7 @@ pub(super) struct Socket {
     /// `local` was given by `bind` and belongs to this socket until it is closed.
     pub(super) bound: bool,
     /// The two addresses of a TCP client, which no other may have.
-    pub(super) route: Option<(SocketAddr, SocketAddr)>,
+    pub(super) pair: Option<(SocketAddr, SocketAddr)>,
     /// What `take_error` gives.
     pub(super) error: Option<ErrorKind>,
     /// Counts the attempts to connect: an answer to an older one is void.
@@ -90,7 +90,7 @@ impl Socket {
             role,
             local: None,
             bound: false,
-            route: None,
+            pair: None,
             error: None,
             serial: 0,
             window: WINDOW as usize,

@@ -1,5 +1,6 @@
 //! How connections carry bytes, and how they end.
 use super::kernel::{Arrival, Kernel, Mark, fail};
+use super::routes::ends;
 use super::socket::{Role, Socket, Stream};
 use crate::sys::Kind;
 use std::collections::VecDeque;
@@ -44,7 +45,7 @@ impl Kernel {
         self.schedule(at, Arrival::Bytes { from: index, to: peer, bytes });
         self.mark(Mark::Send, index, count as u64);
         if tcp && self.chance.strikes(self.faults.reset) {
-            let at = self.soon();
+            let at = self.soon_from(index);
             self.schedule(at, Arrival::Reset { from: index, to: peer });
             self.schedule(at, Arrival::Reset { from: peer, to: index });
         }
@@ -94,7 +95,7 @@ impl Kernel {
         let (peer, tell) = (stream.peer, !stream.telling && !stream.down);
         stream.telling |= tell;
         if tell {
-            let at = self.soon();
+            let at = self.soon_from(index);
             self.schedule(at, Arrival::Room { from: index, to: peer });
         }
     }
@@ -161,10 +162,10 @@ impl Kernel {
             || (!tcp && self.stream_to(index, to).is_some_and(flying));
         if tcp && (unread || socket.is_abrupt()) {
             // A reset may overtake bytes: what the closed socket had not sent is lost.
-            let at = self.soon();
+            let at = self.soon_between(ends(socket));
             self.schedule(at, Arrival::Reset { from, to });
         } else if !tcp || !stream.write_shut {
-            let at = self.soon().max(stream.last);
+            let at = self.soon_between(ends(socket)).max(stream.last);
             let reset = Arrival::Reset { from, to };
             let end = Arrival::End { from, to, gone: !tcp };
             self.schedule(at, if unread { reset } else { end });
@@ -174,10 +175,10 @@ impl Kernel {
     /// Resets a connection that nobody has accepted.
     pub(super) fn abort(&mut self, server: u64) {
         let Some(socket) = self.remove(server) else { return };
-        if let Role::Stream(stream) = socket.role
+        if let Role::Stream(stream) = &socket.role
             && !stream.down
         {
-            let at = self.soon();
+            let at = self.soon_between(ends(&socket));
             self.schedule(at, Arrival::Reset { from: server, to: stream.peer });
         }
     }
@@ -191,7 +192,7 @@ impl Kernel {
             self.stir(to);
         } else if self.stream_to(to, from).is_some_and(|sender| sender.tcp) {
             // Nobody is there to read them. The sender of a Unix socket learns it otherwise.
-            let at = self.soon();
+            let at = self.soon_from(from);
             self.schedule(at, Arrival::Reset { from: to, to: from });
         }
     }
@@ -259,7 +260,7 @@ impl Kernel {
     }
 
     /// The end at `to` of the connection with `from`, if it is still there.
-    fn stream_to(&mut self, from: u64, to: u64) -> Option<&mut Stream> {
+    pub(super) fn stream_to(&mut self, from: u64, to: u64) -> Option<&mut Stream> {
         match &mut self.sockets.get_mut(&to)?.role {
             Role::Stream(stream) => Some(stream).filter(|stream| stream.peer == from),
             _ => None,
@@ -268,7 +269,7 @@ impl Kernel {
 
     /// When what `index` sends now arrives: not before what it has sent.
     pub(super) fn in_order(&mut self, index: u64) -> u64 {
-        let soon = self.soon();
+        let soon = self.soon_from(index);
         let stream = self.stream(index);
         stream.last = stream.last.max(soon);
         stream.last

@@ -6,9 +6,11 @@ mod closing;
 mod connecting;
 mod datagrams;
 mod flowing;
+mod hosts;
 #[cfg(target_os = "linux")]
 mod like_linux;
 mod order;
+mod routes;
 
 use super::{Faults, Port, World};
 use crate::addr::{Addr, UnixAddr};
