@@ -20,6 +20,9 @@ use crate::opt;
 use crate::rt::sleep;
 use crate::sys::{self, Fd, OsSocket};
 
+#[cfg(feature = "bytes")] // And so with tokio.
+mod buffers;
+
 /// A socket that sends and receives datagrams: [`UdpSocket`](crate::UdpSocket) or
 /// [`UnixDatagram`](crate::net::UnixDatagram).
 ///
@@ -419,119 +422,6 @@ impl<F: Family> Datagram<F> {
     }
 }
 
-/// Into buffers that grow, or that know how much of them is filled.
-#[cfg(feature = "bytes")]
-impl<F: Family> Datagram<F> {
-    /// As [`recv`](Self::recv), into a buffer that grows or fills.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub async fn recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.receive(|fd| append(buf, |space| Self::take(fd, space, false))).await.map(|(n, _)| n)
-    }
-
-    /// As [`recv_from`](Self::recv_from), into a buffer that grows or fills.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub async fn recv_buf_from<B: bytes::BufMut>(
-        &self,
-        buf: &mut B,
-    ) -> io::Result<(usize, F::Addr)> {
-        self.receive(|fd| append(buf, |space| Self::from(fd, space, false))).await
-    }
-
-    /// As [`recv_buf`](Self::recv_buf), without waiting.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        append(buf, |space| Self::take(self.fd(), space, false)).map(|(count, _)| count)
-    }
-
-    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_recv_buf_from<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<(usize, F::Addr)> {
-        append(buf, |space| self.try_recv_from(space))
-    }
-}
-
-/// For hand-written futures, with tokio's buffers.
-#[cfg(feature = "tokio")]
-impl<F: Family> Datagram<F> {
-    /// As [`recv`](Self::recv). The last task that waits for receiving by way of a `poll_` call is
-    /// the one that is woken.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_into(cx, buf, |fd, space| Self::take(fd, space, false)).map_ok(drop)
-    }
-
-    /// As [`recv_from`](Self::recv_from).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<F::Addr>> {
-        self.poll_into(cx, buf, |fd, space| Self::from(fd, space, false))
-    }
-
-    /// As [`peek`](Self::peek).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_into(cx, buf, |fd, space| Self::take(fd, space, true)).map_ok(drop)
-    }
-
-    /// As [`peek_from`](Self::peek_from).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<F::Addr>> {
-        self.poll_into(cx, buf, |fd, space| Self::from(fd, space, true))
-    }
-
-    /// As [`peek_sender`](Self::peek_sender).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<F::Addr>> {
-        self.poll(Side::Recv, cx, sender::<F>)
-    }
-
-    /// Lends the space of `buf` to a call that receives.
-    fn poll_into<T>(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-        call: impl FnOnce(&Fd, &mut [u8]) -> io::Result<(usize, T)>,
-    ) -> Poll<io::Result<T>> {
-        let space = buf.initialize_unfilled();
-        let (count, of) = std::task::ready!(self.poll(Side::Recv, cx, |fd| call(fd, space)))?;
-        buf.advance(count);
-        Poll::Ready(Ok(of))
-    }
-}
-
 sys::borrows_descriptor!(Datagram<Inet>);
 sys::borrows_descriptor!(Datagram<Unix>);
 
@@ -565,23 +455,6 @@ fn there(fd: &Fd, side: Side) -> io::Result<()> {
 fn sender<F: Family>(fd: &Fd) -> io::Result<F::Addr> {
     F::sender(fd.recv_from(&mut [0], true)?.1)
 }
-
-/// Lends the space of `buf` to a call that receives.
-#[cfg(feature = "bytes")]
-fn append<B: bytes::BufMut, T>(
-    buf: &mut B,
-    call: impl FnOnce(&mut [u8]) -> io::Result<(usize, T)>,
-) -> io::Result<(usize, T)> {
-    // What is spare now, as tokio has it: a buffer that grows does so between datagrams.
-    let mut space = vec![0; buf.chunk_mut().len().min(LONGEST)];
-    let (count, of) = call(&mut space)?;
-    buf.put_slice(&space[..count]);
-    Ok((count, of))
-}
-
-/// No system's datagram is longer.
-#[cfg(feature = "bytes")]
-const LONGEST: usize = 64 << 10;
 
 /// When to ask a full receiver again that does not tell.
 const PAUSE_MIN: Duration = Duration::from_micros(500);
