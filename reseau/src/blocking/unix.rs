@@ -34,6 +34,7 @@ mod datagram;
 mod fds;
 mod seqpacket;
 
+pub use crate::sys::UCred;
 pub use datagram::UnixDatagram;
 pub use seqpacket::{Incoming as IncomingRecords, UnixSeqpacket, UnixSeqpacketListener};
 
@@ -118,7 +119,7 @@ impl UnixStream {
     /// # fn main() {}
     /// ```
     pub fn peer_cred(&self) -> io::Result<UCred> {
-        UCred::of_peer(self.socket())
+        sys::of_peer(self.socket())
     }
 }
 
@@ -220,25 +221,6 @@ impl<'a> IntoIterator for &'a UnixListener {
 
     fn into_iter(self) -> Incoming<'a> {
         self.incoming()
-    }
-}
-
-/// Who is at the other end of a Unix-domain connection, as of when it connected (or listened).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct UCred {
-    /// The user.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-    /// The process, where the system tells: Linux, Android, macOS, illumos.
-    pub pid: Option<i32>,
-}
-
-impl UCred {
-    fn of_peer(socket: &OsSocket) -> io::Result<Self> {
-        let sys::Credentials { uid, gid, pid } = sys::of_peer(socket)?;
-        Ok(Self { uid, gid, pid })
     }
 }
 

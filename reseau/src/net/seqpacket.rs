@@ -186,7 +186,7 @@ impl UnixSeqpacket {
     /// # Errors
     /// `Unsupported` where the system does not tell, and for simulated sockets.
     pub fn peer_cred(&self) -> io::Result<UCred> {
-        self.records().fd().peer_credentials().map(UCred::from)
+        self.records().fd().peer_credentials()
     }
 
     /// The address of this end.

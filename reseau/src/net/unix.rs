@@ -23,6 +23,7 @@ use crate::sys::Claim;
 use crate::sys::{self, Kind};
 
 pub use super::socket::UnixSocket;
+pub use crate::sys::UCred;
 
 /// The address of a Unix-domain socket, under tokio's and std's name.
 pub type SocketAddr = UnixAddr;
@@ -93,7 +94,7 @@ impl Stream<Unix> {
     /// # Errors
     /// `Unsupported` where the system does not tell (Windows), and for simulated streams.
     pub fn peer_cred(&self) -> io::Result<UCred> {
-        self.handle().fd().peer_credentials().map(UCred)
+        self.handle().fd().peer_credentials()
     }
 }
 
@@ -124,36 +125,6 @@ impl Listener<Unix> {
     pub fn bind_on(home: &Remote, addr: &UnixAddr) -> io::Result<Self> {
         let fd = open::listen([addr.clone()], None, home.home())?;
         Ok(Self::adopt(fd, home.home()))
-    }
-}
-
-/// Who is at the other end of a [`UnixStream`], as of when it connected (or listened).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UCred(sys::Credentials);
-
-impl From<sys::Credentials> for UCred {
-    fn from(credentials: sys::Credentials) -> Self {
-        Self(credentials)
-    }
-}
-
-impl UCred {
-    /// The user.
-    #[must_use]
-    pub const fn uid(&self) -> u32 {
-        self.0.uid
-    }
-
-    /// The group.
-    #[must_use]
-    pub const fn gid(&self) -> u32 {
-        self.0.gid
-    }
-
-    /// The process, where the system tells: Linux, Android, macOS, illumos.
-    #[must_use]
-    pub const fn pid(&self) -> Option<i32> {
-        self.0.pid
     }
 }
 

@@ -2,26 +2,51 @@
 use super::{Fd, OsSocket};
 use std::io;
 
-/// The user, the group and, where the system tells, the process that connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) pid: Option<i32>,
+/// Who is at the other end of a Unix-domain connection, as of when it connected (or listened).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UCred {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The process, where the system tells: Linux, Android, macOS, illumos.
+    pub pid: Option<i32>,
+}
+
+/// The same, as tokio has it.
+impl UCred {
+    /// The user.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// The group.
+    #[must_use]
+    pub const fn gid(&self) -> u32 {
+        self.gid
+    }
+
+    /// The process, where the system tells: Linux, Android, macOS, illumos.
+    #[must_use]
+    pub const fn pid(&self) -> Option<i32> {
+        self.pid
+    }
 }
 
 impl Fd {
     /// The credentials of the peer, as they were when it connected; `Unsupported` where nobody
     /// can tell.
-    pub(crate) fn peer_credentials(&self) -> io::Result<Credentials> {
+    pub(crate) fn peer_credentials(&self) -> io::Result<UCred> {
         of_peer(self.os()?)
     }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<UCred> {
     let found: libc::ucred = option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED)?;
-    Ok(Credentials { uid: found.uid, gid: found.gid, pid: Some(found.pid) })
+    Ok(UCred { uid: found.uid, gid: found.gid, pid: Some(found.pid) })
 }
 
 #[cfg(any(
@@ -31,12 +56,12 @@ pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     target_os = "netbsd",
     target_os = "openbsd",
 ))]
-pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<UCred> {
     use std::os::fd::AsRawFd;
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: an open descriptor, and two places that outlive the call.
     match unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut uid, &raw mut gid) } {
-        0 => Ok(Credentials { uid, gid, pid: process(socket) }),
+        0 => Ok(UCred { uid, gid, pid: process(socket) }),
         _ => Err(io::Error::last_os_error()),
     }
 }
@@ -57,7 +82,7 @@ fn process(_socket: &OsSocket) -> Option<i32> {
 }
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<UCred> {
     use std::os::fd::AsRawFd;
     let mut found = std::ptr::null_mut();
     // SAFETY: an open descriptor, and a place that outlives the call; null asks for a new record.
@@ -72,7 +97,7 @@ pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     let pid = unsafe { libc::ucred_getpid(found) };
     // SAFETY: it is freed once, and not used after.
     unsafe { libc::ucred_free(found) };
-    Ok(Credentials { uid, gid, pid: Some(pid).filter(|pid| *pid > 0) })
+    Ok(UCred { uid, gid, pid: Some(pid).filter(|pid| *pid > 0) })
 }
 
 #[cfg(not(any(
@@ -86,7 +111,7 @@ pub(crate) fn of_peer(socket: &OsSocket) -> io::Result<Credentials> {
     target_os = "illumos",
     target_os = "solaris",
 )))]
-pub(crate) fn of_peer(_socket: &OsSocket) -> io::Result<Credentials> {
+pub(crate) fn of_peer(_socket: &OsSocket) -> io::Result<UCred> {
     Err(super::unsupported("the system does not tell who the peer is"))
 }
 

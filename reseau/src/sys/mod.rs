@@ -74,7 +74,8 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
-pub(crate) use credentials::{Credentials, of_peer};
+pub use credentials::UCred;
+pub(crate) use credentials::of_peer;
 pub(crate) use descriptor::{adopts_descriptor, borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 

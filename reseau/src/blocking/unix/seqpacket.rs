@@ -13,7 +13,7 @@ use crate::blocking::handle::{self, BACKLOG, Handle, checked_timeout};
 use crate::opt;
 use crate::sys::blocking::PEEK;
 use crate::sys::option::On;
-use crate::sys::{Kind, OsSocket, Side, message};
+use crate::sys::{self, Kind, OsSocket, Side, message};
 
 /// A Unix-domain connection of records: what is sent at once is received at once, whole and in
 /// order.
@@ -124,7 +124,7 @@ impl UnixSeqpacket {
     /// # Errors
     /// `Unsupported` where the system does not tell.
     pub fn peer_cred(&self) -> io::Result<UCred> {
-        UCred::of_peer(self.socket())
+        sys::of_peer(self.socket())
     }
 }
 
