@@ -1,7 +1,7 @@
-//! Descriptors that are passed through Unix-domain sockets.
+//! Descriptors that are passed through Unix-domain sockets, and that of the peer's process.
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::task::Poll;
 
 use super::handle::Ticket;
@@ -114,6 +114,42 @@ impl Stream<Unix> {
     }
 }
 
+/// The process at the other end.
+macro_rules! process {
+    ($type:ty, $pair:literal, $self:ident => $fd:expr) => {
+        impl $type {
+            /// A descriptor of the process at the other end (Linux' pidfd), which stays that
+            /// process' when it has ended and its number is another's. It is closed on exec.
+            ///
+            /// ```
+            /// # #[cfg(target_os = "linux")]
+            /// # fn main() -> std::io::Result<()> {
+            /// # reseau::block_on(async {
+            #[doc = concat!("let (one, _other) = reseau::net::", $pair, "::pair()?;")]
+            /// match one.peer_pidfd() {
+            ///     Ok(process) => println!("{process:?} is readable when it has ended"),
+            ///     Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+            /// }
+            /// # Ok(())
+            /// # })
+            /// # }
+            /// # #[cfg(not(target_os = "linux"))]
+            /// # fn main() {}
+            /// ```
+            ///
+            /// # Errors
+            /// `Unsupported` on other systems than Linux (6.5 and later), and for simulated
+            /// sockets; else the system's: the process ended before.
+            pub fn peer_pidfd(&$self) -> io::Result<OwnedFd> {
+                $fd.peer_process()
+            }
+        }
+    };
+}
+
+process!(Stream<Unix>, "UnixStream", self => self.handle().fd());
+process!(UnixSeqpacket, "UnixSeqpacket", self => self.records().fd());
+
 /// The two calls of sockets that keep messages apart.
 macro_rules! passes {
     ($type:ident, $message:literal, $self:ident => $datagram:expr) => {
@@ -171,7 +207,7 @@ impl UnixDatagram {
 /// Bytes, and what came with the first of them.
 struct Took {
     bytes: Chunk,
-    fds: Vec<std::os::fd::OwnedFd>,
+    fds: Vec<OwnedFd>,
 }
 
 /// Takes as much of the first item as there is room for, and all its descriptors.

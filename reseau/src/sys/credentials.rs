@@ -1,6 +1,8 @@
 //! Who is at the other end of a Unix-domain connection: each system has its own call for it.
 use super::{Fd, OsSocket};
 use std::io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
 /// Who is at the other end of a Unix-domain connection, as of when it connected (or listened).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,27 @@ impl Fd {
     pub(crate) fn peer_credentials(&self) -> io::Result<UCred> {
         of_peer(self.os()?)
     }
+
+    /// A descriptor of the peer's process; `Unsupported` where there is no such thing.
+    #[cfg(unix)]
+    pub(crate) fn peer_process(&self) -> io::Result<OwnedFd> {
+        process_of_peer(self.os()?)
+    }
+}
+
+/// A descriptor that stands for the process that connected, however numbers are given anew.
+#[cfg(target_os = "linux")]
+pub(crate) fn process_of_peer(socket: &OsSocket) -> io::Result<OwnedFd> {
+    use std::os::fd::{FromRawFd, RawFd};
+    let found = option::<RawFd>(socket, libc::SOL_SOCKET, libc::SO_PEERPIDFD);
+    let fd = found.map_err(super::option::named)?;
+    // SAFETY: the kernel made it for this call, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn process_of_peer(_socket: &OsSocket) -> io::Result<OwnedFd> {
+    Err(super::unsupported("the system has no descriptors of processes"))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

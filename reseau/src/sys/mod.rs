@@ -76,6 +76,8 @@ mod system;
 
 pub use credentials::UCred;
 pub(crate) use credentials::of_peer;
+#[cfg(unix)]
+pub(crate) use credentials::process_of_peer;
 pub(crate) use descriptor::{adopts_descriptor, borrows_descriptor, owns_descriptor};
 pub(crate) use system::{REUSE_ADDRESS, at_exit};
 

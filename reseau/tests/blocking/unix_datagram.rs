@@ -155,6 +155,7 @@ fn abstract_names_need_no_file() {
 mod records {
     use super::*;
     use reseau::blocking::unix::{UnixSeqpacket, UnixSeqpacketListener};
+    use std::os::fd::AsRawFd;
 
     #[test]
     fn records_are_kept_apart_until_the_end() {
@@ -193,6 +194,15 @@ mod records {
             if cfg!(any(target_os = "linux", target_os = "android")) {
                 let cred = one.peer_cred().unwrap();
                 assert_eq!(cred.pid, i32::try_from(std::process::id()).ok());
+            }
+            match one.peer_pidfd() {
+                Ok(process) => {
+                    let told = format!("/proc/self/fdinfo/{}", process.as_raw_fd());
+                    let told = std::fs::read_to_string(told).unwrap();
+                    let pid = told.lines().find_map(|line| line.strip_prefix("Pid:"));
+                    assert_eq!(pid.unwrap().trim(), std::process::id().to_string());
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
             }
             one.set_deadlines(Some(Instant::now() + SOON), None);
             assert_eq!(one.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);

@@ -328,6 +328,19 @@ fn a_full_backlog_is_waited_for(kind: Kind) {
 fn peers_have_credentials(kind: Kind) {
     run(kind, async {
         let (a, _b) = UnixSeqpacket::pair().unwrap();
-        assert_eq!(a.peer_cred().unwrap().pid(), i32::try_from(std::process::id()).ok());
+        let own = i32::try_from(std::process::id()).ok();
+        assert_eq!(a.peer_cred().unwrap().pid(), own);
+        match a.peer_pidfd() {
+            Ok(process) => assert_eq!(pid_of(&process), own),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
+        }
     });
+}
+
+/// Whose process a descriptor stands for.
+#[cfg(target_os = "linux")]
+fn pid_of(process: &impl std::os::fd::AsRawFd) -> Option<i32> {
+    let told = format!("/proc/self/fdinfo/{}", process.as_raw_fd());
+    let told = std::fs::read_to_string(told).unwrap();
+    told.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
 }

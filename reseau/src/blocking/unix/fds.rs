@@ -1,12 +1,12 @@
-//! Descriptors that are passed through Unix-domain sockets.
+//! Descriptors that are passed through Unix-domain sockets, and that of the peer's process.
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::{UnixDatagram, UnixSeqpacket, UnixStream};
 use crate::addr::{Addr, UnixAddr};
 use crate::blocking::handle::{Handle, other_family};
 use crate::packet::Passed;
-use crate::sys::{Side, rights};
+use crate::sys::{Side, process_of_peer, rights};
 
 /// The two calls, for a newtype of `Handle` whose messages are called `$message`; `bytes` says
 /// what goes for how many there must be.
@@ -78,6 +78,41 @@ macro_rules! passes {
         }
     };
 }
+
+/// The process at the other end.
+macro_rules! process {
+    ($type:ident) => {
+        impl $type {
+            /// A descriptor of the process at the other end (Linux' pidfd), which stays that
+            /// process' when it has ended and its number is another's. It is closed on exec.
+            ///
+            /// # Errors
+            /// `Unsupported` on other systems than Linux (6.5 and later); else the system's: the
+            /// process ended before.
+            ///
+            /// ```
+            /// # #[cfg(target_os = "linux")]
+            /// # fn main() -> std::io::Result<()> {
+            #[doc = concat!("use reseau::blocking::unix::", stringify!($type), ";")]
+            #[doc = concat!("let (one, _other) = ", stringify!($type), "::pair()?;")]
+            /// match one.peer_pidfd() {
+            ///     Ok(process) => println!("{process:?} is readable when it has ended"),
+            ///     Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+            /// }
+            /// # Ok(())
+            /// # }
+            /// # #[cfg(not(target_os = "linux"))]
+            /// # fn main() {}
+            /// ```
+            pub fn peer_pidfd(&self) -> io::Result<OwnedFd> {
+                process_of_peer(self.0.socket())
+            }
+        }
+    };
+}
+
+process!(UnixStream);
+process!(UnixSeqpacket);
 
 passes!(
     UnixStream, "bytes",
