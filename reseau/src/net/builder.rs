@@ -77,6 +77,28 @@ impl<F: Family, K: Kind> Socket<F, K> {
     /// As [`new`](Self::new), with a protocol of that number (0: the usual one). MPTCP, for one,
     /// is 262 on Linux.
     ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{Inet, Socket, TcpListener, kind, opt};
+    /// const MPTCP: u16 = 262;
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let socket = match Socket::<Inet, kind::Stream>::with_protocol(MPTCP) {
+    ///     Ok(socket) => socket,
+    ///     Err(_) => Socket::new()?, // This kernel has none, or it is switched off.
+    /// };
+    /// let client = socket.connect(listener.local_addr()?).await?;
+    /// if let Ok(opt::Multipath(multipath)) = client.get() {
+    ///     assert!(!multipath, "the listener speaks plain TCP");
+    /// }
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_protocol(protocol: u16) -> io::Result<Self> {

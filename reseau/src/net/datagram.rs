@@ -77,6 +77,21 @@ impl<F: Family> Datagram<F> {
 
     /// As [`recv`](Self::recv), without taking the datagram.
     ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// socket.connect(socket.local_addr()?).await?;
+    /// socket.send(b"twice").await?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!(socket.peek(&mut buf).await?, 5);
+    /// assert_eq!(socket.recv(&mut buf).await?, 5);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -84,6 +99,20 @@ impl<F: Family> Datagram<F> {
     }
 
     /// As [`recv_from`](Self::recv_from), without taking the datagram.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let one = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let other = UdpSocket::bind("127.0.0.1:0").await?;
+    /// one.send_to(b"who is there?", other.local_addr()?).await?;
+    /// let (_, peer) = other.peek_from(&mut [0; 64]).await?; // It stays.
+    /// assert_eq!(other.recv_from(&mut [0; 64]).await?, (13, peer));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -100,6 +129,22 @@ impl<F: Family> Datagram<F> {
     }
 
     /// As [`recv_from`](Self::recv_from), without waiting.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let mut buf = [0; 64];
+    /// let nothing = socket.try_recv_from(&mut buf).unwrap_err();
+    /// assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    /// socket.try_send_to(b"a note to myself", socket.local_addr()?)?;
+    /// socket.readable().await?;
+    /// assert_eq!(socket.try_recv_from(&mut buf)?.0, 16);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
@@ -174,6 +219,21 @@ impl<F: Family> Datagram<F> {
     }
 
     /// Waits until one of the wanted things is ready, and says which are.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{Interest, UdpSocket};
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let both = Interest::READABLE | Interest::WRITABLE;
+    /// let ready = socket.ready(both).await?; // Nothing is there, but there is room.
+    /// assert!(ready.is_writable() && !ready.is_readable());
+    /// socket.try_send_to(b"there", socket.local_addr()?)?;
+    /// assert!(socket.ready(Interest::READABLE).await?.is_readable());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The system's.

@@ -191,6 +191,23 @@ passes!(UnixSeqpacket, "a record", self => self.records());
 impl UnixDatagram {
     /// As [`send_fds`](Self::send_fds), to an address.
     ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixDatagram;
+    /// use std::os::fd::AsFd;
+    /// let path = std::env::temp_dir().join(format!("passed-{}", std::process::id()));
+    /// let other = UnixDatagram::bind(&path)?;
+    /// let file = std::fs::File::open("/dev/null")?;
+    /// let to = other.local_addr()?;
+    /// UnixDatagram::unbound()?.send_fds_to(b"take it", &[file.as_fd()], &to).await?;
+    /// let passed = other.recv_fds(&mut [0; 64], 4).await?;
+    /// assert_eq!((passed.len, passed.fds.len(), passed.truncated), (7, 1, false));
+    /// std::fs::remove_file(&path)
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`send_fds`](Self::send_fds) and [`send_to_addr`](Self::send_to_addr).
     pub async fn send_fds_to(

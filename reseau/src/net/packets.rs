@@ -96,6 +96,27 @@ impl<F: Family> Datagram<F> {
 
     /// As [`send_packet`](Self::send_packet), without waiting.
     ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{Ecn, Packet, UdpSocket};
+    /// let one = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let other = UdpSocket::bind("127.0.0.1:0").await?;
+    /// other.tell();
+    /// let mut packet = Packet::to(other.local_addr()?);
+    /// (packet.ecn, packet.ttl) = (Some(Ecn::Ect0), Some(9));
+    /// one.try_send_packet(b"marked", &packet)?;
+    /// let packet = other.recv_packet(&mut [0; 64]).await?;
+    /// assert_eq!((packet.ecn, packet.ttl), (Some(Ecn::Ect0), Some(9)));
+    /// assert!(packet.at.is_some(), "when it came");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`send_packet`](Self::send_packet).
     pub fn try_send_packet(&self, buf: &[u8], packet: &Packet<F::Addr>) -> io::Result<usize> {
@@ -190,6 +211,33 @@ impl Datagram<Inet> {
     /// Lets the system join datagrams of one sender (GRO), so that one call receives many. From
     /// then on receive with [`recv_batch`](Self::recv_batch) alone: it takes them apart again,
     /// and other calls do not.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{Batch, Packet, UdpSocket};
+    /// let one = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let other = UdpSocket::bind("127.0.0.1:0").await?;
+    /// other.set_gro(true)?;
+    /// let mut batch = Batch::new(64, 1200);
+    /// for _ in 0..20 {
+    ///     batch.push(&Packet::to(other.local_addr()?), &[7; 1200])?;
+    /// }
+    /// while !batch.is_empty() {
+    ///     one.send_batch(&mut batch).await?; // Cut from one long one (GSO),
+    /// }
+    /// let mut count = 0;
+    /// while count < 20 {
+    ///     count += other.recv_batch(&mut batch).await?; // and taken apart again.
+    ///     assert!(batch.iter().all(|(packet, bytes)| packet.len == 1200 && bytes == [7; 1200]));
+    /// }
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// `Unsupported` where there is no such thing.

@@ -36,14 +36,23 @@ pub struct TcpSocket(Fd);
 
 /// A Unix-domain stream socket that is neither connected nor listening yet.
 ///
-/// ```no_run
+/// ```
+/// # #[cfg(unix)]
 /// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
 /// use reseau::net::UnixSocket;
+/// let path = std::env::temp_dir().join(format!("step-by-step-{}", std::process::id()));
 /// let socket = UnixSocket::new_stream()?;
-/// socket.bind("/tmp/echo.sock")?;
+/// socket.bind(&path)?;
 /// let listener = socket.listen(64)?;
-/// # Ok(())
+/// let mut client = UnixSocket::new_stream()?.connect(&path).await?;
+/// client.send("hello").await?;
+/// assert_eq!(&*listener.accept().await?.0.recv().await?.unwrap(), b"hello");
+/// std::fs::remove_file(&path)
+/// # })
 /// # }
+/// # #[cfg(not(unix))]
+/// # fn main() {}
 /// ```
 pub struct UnixSocket(Fd);
 

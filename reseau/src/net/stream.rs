@@ -177,6 +177,26 @@ impl<F: Family> Stream<F> {
     /// taking more (sending). One byte at least.
     ///
     /// A receive that is under way may go over it by a burst.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut server, _) = listener.accept().await?;
+    /// server.set_window(4 << 10); // Before anything comes;
+    /// client.send(vec![7; 1 << 20]).await?;
+    /// server.peek(&mut [0]).await?;
+    /// assert!(server.queued() < 1 << 20, "the rest waits with the peer");
+    /// server.set_window(1 << 18); // and at any time after.
+    /// let mut all = vec![0; 1 << 20];
+    /// server.read_exact(&mut all).await?;
+    /// assert_eq!(server.queued(), 0);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_window(&self, bytes: usize) {
         self.set_recv_window(bytes);
         self.set_send_window(bytes);

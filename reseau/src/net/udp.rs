@@ -104,6 +104,23 @@ impl Datagram<Inet> {
 
     /// Sends a datagram to the first address of `target`, and says its length.
     ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let port = socket.local_addr()?.port();
+    /// socket.send_to(b"", ("127.0.0.1", port)).await?; // Empty ones count.
+    /// let mut buf = [0; 64];
+    /// let (len, peer) = socket.recv_from(&mut buf).await?;
+    /// assert_eq!((len, peer.port()), (0, port));
+    /// let long = socket.send_to(&[0; 70_000], peer).await;
+    /// assert!(long.is_err(), "no datagram is that long");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` if there is no address; else as [`send`](Self::send).
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
@@ -137,6 +154,27 @@ impl Datagram<Inet> {
 
     /// Joins a group of IPv4, on the interface that has the address `interface` (or any).
     ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{UdpSocket, opt};
+    /// use std::net::Ipv4Addr;
+    /// let (group, here) = (Ipv4Addr::new(239, 77, 9, 1), Ipv4Addr::LOCALHOST);
+    /// let member = UdpSocket::bind("0.0.0.0:0").await?;
+    /// member.join_multicast_v4(group, here)?;
+    /// let sender = UdpSocket::bind("127.0.0.1:0").await?;
+    /// sender.set(opt::MulticastInterface(here))?;
+    /// sender.send_to(b"all", (group, member.local_addr()?.port())).await?;
+    /// assert_eq!(member.recv(&mut [0; 64]).await?, 3);
+    /// member.leave_multicast_v4(group, here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// `NotFound` or the like if there is no such interface, `InvalidInput` if it is no group.
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
@@ -152,6 +190,24 @@ impl Datagram<Inet> {
     }
 
     /// Joins a group of IPv6, on the interface of that number (0: any).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let Ok(member) = UdpSocket::bind("[::1]:0").await else { return Ok(()) }; // No IPv6 here.
+    /// let group = "ff02::77:9".parse().unwrap();
+    /// member.join_multicast_v6(&group, 1)?;
+    /// let again = member.join_multicast_v6(&group, 1).unwrap_err();
+    /// assert_eq!(again.kind(), std::io::ErrorKind::AddrInUse);
+    /// member.leave_multicast_v6(&group, 1)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// As [`join_multicast_v4`](Self::join_multicast_v4).
@@ -172,15 +228,26 @@ impl Datagram<Inet> {
 impl Datagram<Inet> {
     /// Joins a group on an interface, which is told by its number, its name or its address.
     ///
-    /// ```no_run
+    /// ```
+    /// # #[cfg(target_os = "linux")]
     /// # fn main() -> std::io::Result<()> {
     /// # reseau::block_on(async {
     /// use reseau::UdpSocket;
-    /// let socket = UdpSocket::bind("[::]:5353").await?;
-    /// socket.join_multicast("ff02::fb".parse().unwrap(), "eth0")?;
+    /// use reseau::addr::InterfaceRef;
+    /// use std::net::Ipv4Addr;
+    /// let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    /// let group = "239.77.9.2".parse().unwrap();
+    /// for way in [InterfaceRef::from("lo"), 1.into(), Ipv4Addr::LOCALHOST.into()] {
+    ///     socket.join_multicast(group, way.clone())?;
+    ///     socket.leave_multicast(group, way)?;
+    /// }
+    /// let nowhere = socket.join_multicast(group, "no-such-if0").unwrap_err();
+    /// assert_eq!(nowhere.kind(), std::io::ErrorKind::NotFound);
     /// # Ok(())
     /// # })
     /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
     /// ```
     ///
     /// # Errors
@@ -200,6 +267,27 @@ impl Datagram<Inet> {
 
     /// Joins a group for what `source` sends to it: source-specific multicast (RFC 4607). More
     /// sources may be added by more calls.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{UdpSocket, opt};
+    /// use std::net::Ipv4Addr;
+    /// let (group, source) = (Ipv4Addr::new(232, 77, 9, 1), Ipv4Addr::LOCALHOST);
+    /// let member = UdpSocket::bind("0.0.0.0:0").await?;
+    /// member.join_ssm(group.into(), source.into(), "lo")?;
+    /// let sender = UdpSocket::bind((source, 0)).await?;
+    /// sender.set(opt::MulticastInterface(source))?;
+    /// sender.send_to(b"from me", (group, member.local_addr()?.port())).await?;
+    /// assert_eq!(member.recv(&mut [0; 64]).await?, 7);
+    /// member.leave_ssm(group.into(), source.into(), "lo")?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// As [`join_multicast`](Self::join_multicast); `InvalidInput` if group and source are of two
@@ -274,6 +362,25 @@ macro_rules! options {
 
 options! {
     /// Lets datagrams go to broadcast addresses.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    /// let all = (std::net::Ipv4Addr::new(127, 255, 255, 255), socket.local_addr()?.port());
+    /// let refused = socket.send_to(b"hello", all).await.unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
+    /// socket.set_broadcast(true)?;
+    /// socket.send_to(b"hello", all).await?;
+    /// assert_eq!(socket.recv(&mut [0; 64]).await?, 5);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     broadcast, set_broadcast: bool => broadcast, set_broadcast;
     /// Whether what goes to a group of IPv4 comes to this machine's members too.
     multicast_loop_v4, set_multicast_loop_v4: bool => multicast_loop_v4, set_multicast_loop_v4;
@@ -282,6 +389,19 @@ options! {
     /// Whether what goes to a group of IPv6 comes to this machine's members too.
     multicast_loop_v6, set_multicast_loop_v6: bool => multicast_loop_v6, set_multicast_loop_v6;
     /// How many hops a datagram may take (IPv4's time to live).
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UdpSocket;
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// socket.set_ttl(1)?; // It goes to neighbours alone,
+    /// socket.set_multicast_ttl_v4(0)?; // and to groups on this machine.
+    /// assert_eq!((socket.ttl()?, socket.multicast_ttl_v4()?), (1, 0));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ttl, set_ttl: u32 => ttl, set_ttl;
     /// The type-of-service field of IPv4 datagrams.
     tos_v4, set_tos_v4: u32 => tos, set_tos;

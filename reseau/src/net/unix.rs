@@ -81,6 +81,22 @@ impl Stream<Unix> {
     /// Two streams that are connected to each other and have no names, on the loop of this thread
     /// or else on the global one.
     ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixStream;
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// one.send("hello").await?;
+    /// assert_eq!(&*other.recv().await?.unwrap(), b"hello");
+    /// assert!(one.local_addr()?.is_unnamed() && one.peer_addr()?.is_unnamed());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.
     pub fn pair() -> io::Result<(Self, Self)> {
@@ -90,6 +106,22 @@ impl Stream<Unix> {
     }
 
     /// Who is at the other end, by the word of the system.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixStream;
+    /// let (one, _other) = UnixStream::pair()?;
+    /// let peer = one.peer_cred()?;
+    /// assert_eq!(peer.pid(), Some(std::process::id() as i32));
+    /// println!("it runs as user {} of group {}", peer.uid(), peer.gid());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// `Unsupported` where the system does not tell (Windows), and for simulated streams.
@@ -111,6 +143,24 @@ impl Listener<Unix> {
     }
 
     /// As [`bind`](Self::bind), at an address.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{UnixAddr, UnixListener, UnixStream};
+    /// let name = UnixAddr::from_abstract_name(format!("listener-{}", std::process::id()))?;
+    /// let listener = UnixListener::bind_addr(&name)?; // There is no file.
+    /// let client = UnixStream::connect_addr(&name).await?;
+    /// assert_eq!(client.peer_addr()?, name);
+    /// let (_server, peer) = listener.accept().await?;
+    /// assert!(peer.is_unnamed());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// As [`bind`](Self::bind).

@@ -49,6 +49,24 @@ impl Datagram<Unix> {
 
     /// As [`bind`](Self::bind), at an address.
     ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{UnixAddr, UnixDatagram};
+    /// let name = |end| UnixAddr::from_abstract_name(format!("{end}-{}", std::process::id()));
+    /// let one = UnixDatagram::bind_addr(&name("one")?)?;
+    /// let other = UnixDatagram::bind_addr(&name("other")?)?;
+    /// one.send_to_addr(b"no files", &name("other")?).await?;
+    /// let (len, peer) = other.recv_from(&mut [0; 64]).await?;
+    /// assert_eq!((len, peer), (8, name("one")?));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: &UnixAddr) -> io::Result<Self> {
@@ -90,6 +108,24 @@ impl Datagram<Unix> {
     }
 
     /// Two sockets that are connected to each other and have no names.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::UnixDatagram;
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.send(b"first").await?;
+    /// one.send(b"second").await?; // In order, and apart.
+    /// let mut buf = [0; 64];
+    /// assert_eq!(other.recv(&mut buf).await?, 5);
+    /// assert_eq!(other.recv(&mut buf).await?, 6);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.

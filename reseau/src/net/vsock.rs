@@ -120,6 +120,21 @@ impl Listener<Vsock> {
 
     /// As [`bind`](Self::bind), at an address.
     ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{VsockAddr, VsockListener, timeout};
+    /// use std::time::Duration;
+    /// let any = VsockAddr::new(VsockAddr::ANY, VsockAddr::PORT_ANY);
+    /// let Ok(listener) = VsockListener::bind_addr(any) else { return Ok(()) }; // No such device.
+    /// assert_ne!(listener.local_addr()?.port(), VsockAddr::PORT_ANY);
+    /// let nobody = timeout(Duration::from_millis(10), listener.accept()).await;
+    /// assert!(nobody.is_err());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn bind_addr(addr: VsockAddr) -> io::Result<Self> {
