@@ -33,6 +33,27 @@ use crate::sys::{self, Kind, OsSocket};
 pub struct TcpStream(Handle);
 
 /// A TCP socket that listens, as [`std::net::TcpListener`] and more (see [the module](super)).
+///
+/// ```
+/// use reseau::blocking::{TcpListener, TcpStream};
+/// use std::io::{Read, Write};
+/// use std::time::{Duration, Instant};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let client = std::thread::spawn(move || {
+///     let mut stream = TcpStream::connect(addr)?;
+///     stream.write_all(b"much that nobody reads")?;
+///     let mut answer = String::new();
+///     stream.read_to_string(&mut answer).map(|_| answer)
+/// });
+/// let (mut server, _peer) = listener.accept()?;
+/// server.write_all(b"go away")?;
+/// // To drop it now might reset the connection before the answer is read.
+/// server.close_gracefully(Instant::now() + Duration::from_secs(5))?;
+/// assert_eq!(client.join().unwrap()?, "go away");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct TcpListener(OsSocket);
 
 impl TcpStream {
@@ -70,6 +91,18 @@ impl TcpStream {
     ///
     /// # Errors
     /// When the system does not take the option; the handle is closed all the same.
+    ///
+    /// ```
+    /// use reseau::blocking::{TcpListener, TcpStream};
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// listener.accept()?.0.abort()?;
+    /// # if cfg!(windows) { return Ok(()); } // Wine passes no resets on.
+    /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn abort(self) -> io::Result<()> {
         self.socket().set_linger(Some(Duration::ZERO))
     }
@@ -94,6 +127,18 @@ impl TcpStream {
     ///
     /// # Errors
     /// The system's.
+    ///
+    /// ```
+    /// use reseau::blocking::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.linger()?, None);
+    /// stream.set_linger(Some(Duration::from_secs(2)))?;
+    /// assert_eq!(stream.linger()?, Some(Duration::from_secs(2)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.socket().set_linger(linger)
     }

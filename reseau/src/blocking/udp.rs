@@ -46,6 +46,21 @@ impl UdpSocket {
     /// # Errors
     /// The last address' error, with all of them as
     /// [`Error::attempts`](crate::Error::attempts).
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let server = UdpSocket::bind("127.0.0.1:0")?;
+    /// let client = UdpSocket::bind("127.0.0.1:0")?;
+    /// client.connect(server.local_addr()?)?;
+    /// client.send(b"ping")?;
+    /// let mut buf = [0; 64];
+    /// let (len, peer) = server.recv_from(&mut buf)?;
+    /// server.send_to(&buf[..len], peer)?;
+    /// assert_eq!(client.recv(&mut buf)?, 4);
+    /// assert_eq!(client.peer_addr()?, server.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
         self.0.reconnect(resolve(addr)?)
     }
@@ -65,6 +80,17 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`recv_from`](Self::recv_from).
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.send_to(b"a note to myself", socket.local_addr()?)?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!(socket.peek_from(&mut buf)?, (16, socket.local_addr()?)); // It stays.
+    /// assert_eq!(socket.recv_from(&mut buf)?, (16, socket.local_addr()?));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let peek = |socket: &_, flags| message::recv_from(socket, buf, flags | PEEK);
         let (len, addr) = self.0.on(Side::Recv, peek)?;
@@ -75,6 +101,16 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`recv_from`](Self::recv_from).
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    /// use std::io::ErrorKind;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_nonblocking(true)?;
+    /// assert_eq!(socket.recv(&mut [0; 64]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.on(Side::Recv, |socket, flags| message::recv(socket, buf, flags))
     }
@@ -83,6 +119,17 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`recv_from`](Self::recv_from).
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.connect(socket.local_addr()?)?;
+    /// socket.send(b"twice")?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!((socket.peek(&mut buf)?, socket.recv(&mut buf)?), (5, 5));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.on(Side::Recv, |socket, flags| message::recv(socket, buf, flags | PEEK))
     }
@@ -218,6 +265,23 @@ impl UdpSocket {
     /// # Errors
     /// As [`send_packet`](Self::send_packet), for the first datagram of the batch, which
     /// [`Batch::skip`] drops. After some were sent there is no error: the next call has it.
+    ///
+    /// ```
+    /// use reseau::{Batch, Packet, blocking::UdpSocket};
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// let to = Packet::to(other.local_addr()?);
+    /// let mut batch = Batch::new(64, 1200);
+    /// for number in 0..10u8 {
+    ///     batch.push(&to, &[number; 1200])?;
+    /// }
+    /// assert_eq!(one.send_batch(&mut batch)?, 10); // One system call, where there is GSO.
+    /// let mut buf = [0; 2000];
+    /// for number in 0..10u8 {
+    ///     assert_eq!((other.recv(&mut buf)?, buf[0]), (1200, number));
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_batch(&self, batch: &mut Batch) -> io::Result<usize> {
         let mut count = 0;
         while !batch.is_empty() {
@@ -239,6 +303,30 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `Unsupported` on other systems than Linux (5.0 and later) and Android.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{Batch, Packet, blocking::UdpSocket};
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// other.set_gro(true)?;
+    /// let mut batch = Batch::new(64, 1200);
+    /// for _ in 0..20 {
+    ///     batch.push(&Packet::to(other.local_addr()?), &[7; 1200])?;
+    /// }
+    /// one.send_batch(&mut batch)?;
+    /// let mut count = 0;
+    /// while count < 20 {
+    ///     count += other.recv_batch(&mut batch)?; // Joined on the way, and apart again.
+    ///     assert!(batch.iter().all(|(packet, bytes)| packet.len == 1200 && bytes == [7; 1200]));
+    /// }
+    /// assert!(other.gro());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn set_gro(&self, on: bool) -> io::Result<()> {
         message::set_gro(self.socket(), on)
     }
@@ -257,6 +345,26 @@ impl UdpSocket {
     /// # Errors
     /// The system's: there is no such interface (`NotFound` or the like), it is no group
     /// (`InvalidInput`).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{blocking::UdpSocket, opt};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let (group, here) = (Ipv4Addr::new(239, 77, 9, 3), Ipv4Addr::LOCALHOST);
+    /// let member = UdpSocket::bind("0.0.0.0:0")?;
+    /// member.join_multicast_v4(&group, &here)?;
+    /// let sender = UdpSocket::bind("127.0.0.1:0")?;
+    /// sender.set(opt::MulticastInterface(here))?;
+    /// sender.send_to(b"all", (group, member.local_addr()?.port()))?;
+    /// assert_eq!(member.recv(&mut [0; 64])?, 3);
+    /// member.leave_multicast_v4(&group, &here)?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.socket().join_multicast_v4(multiaddr, interface)
     }
@@ -265,6 +373,23 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`join_multicast_v4`](Self::join_multicast_v4).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let Ok(member) = UdpSocket::bind("[::1]:0") else { return Ok(()) }; // No IPv6 here.
+    /// let group = "ff02::77:a".parse().unwrap();
+    /// member.join_multicast_v6(&group, 1)?;
+    /// let again = member.join_multicast_v6(&group, 1).unwrap_err();
+    /// assert_eq!(again.kind(), std::io::ErrorKind::AddrInUse);
+    /// member.leave_multicast_v6(&group, 1)?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket().join_multicast_v6(multiaddr, interface)
     }
@@ -291,11 +416,24 @@ impl UdpSocket {
     /// `NotFound` if no interface has that name, `Unsupported` for a way of telling that this
     /// system does not have; else the system's.
     ///
-    /// ```no_run
-    /// use reseau::blocking::UdpSocket;
-    /// let socket = UdpSocket::bind("[::]:5353")?;
-    /// socket.join_multicast("ff02::fb".parse().unwrap(), "eth0")?;
-    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{addr::InterfaceRef, blocking::UdpSocket};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// let group = "239.77.9.4".parse().unwrap();
+    /// for way in [InterfaceRef::from("lo"), 1.into(), Ipv4Addr::LOCALHOST.into()] {
+    ///     socket.join_multicast(group, way.clone())?;
+    ///     socket.leave_multicast(group, way)?;
+    /// }
+    /// let nowhere = socket.join_multicast(group, "no-such-if0").unwrap_err();
+    /// assert_eq!(nowhere.kind(), std::io::ErrorKind::NotFound);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
     /// ```
     pub fn join_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
         multicast::set_member(self.socket(), group, &on.into(), true)
@@ -316,12 +454,24 @@ impl UdpSocket {
     /// As [`join_multicast`](Self::join_multicast); `InvalidInput` if group and source are of two
     /// families.
     ///
-    /// ```no_run
-    /// use reseau::blocking::UdpSocket;
-    /// let socket = UdpSocket::bind("0.0.0.0:5000")?;
-    /// let (group, source) = ("232.1.2.3".parse().unwrap(), "192.0.2.7".parse().unwrap());
-    /// socket.join_ssm(group, source, "eth0")?;
-    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{blocking::UdpSocket, opt};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let (group, source) = (Ipv4Addr::new(232, 77, 9, 2), Ipv4Addr::LOCALHOST);
+    /// let member = UdpSocket::bind("0.0.0.0:0")?;
+    /// member.join_ssm(group.into(), source.into(), "lo")?;
+    /// let sender = UdpSocket::bind((source, 0))?;
+    /// sender.set(opt::MulticastInterface(source))?;
+    /// sender.send_to(b"from me", (group, member.local_addr()?.port()))?;
+    /// assert_eq!(member.recv(&mut [0; 64])?, 7);
+    /// member.leave_ssm(group.into(), source.into(), "lo")?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
     /// ```
     pub fn join_ssm(
         &self,
@@ -371,10 +521,39 @@ macro_rules! options {
 
 options! {
     /// Lets datagrams go to broadcast addresses.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::UdpSocket;
+    /// use std::{io::ErrorKind, net::Ipv4Addr};
+    ///
+    /// let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// let all = (Ipv4Addr::new(127, 255, 255, 255), socket.local_addr()?.port());
+    /// let refused = socket.send_to(b"hello", all).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    /// socket.set_broadcast(true)?;
+    /// socket.send_to(b"hello", all)?;
+    /// assert_eq!(socket.recv(&mut [0; 64])?, 5);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     broadcast, set_broadcast: bool => broadcast, set_broadcast;
     /// Whether what goes to a group of IPv4 comes to this machine's members too.
     multicast_loop_v4, set_multicast_loop_v4: bool => multicast_loop_v4, set_multicast_loop_v4;
     /// How many hops a datagram to a group of IPv4 may take.
+    ///
+    /// ```
+    /// use reseau::blocking::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_ttl(1)?; // It goes to neighbours alone,
+    /// socket.set_multicast_ttl_v4(0)?; // and to groups on this machine.
+    /// assert_eq!((socket.ttl()?, socket.multicast_ttl_v4()?), (1, 0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     multicast_ttl_v4, set_multicast_ttl_v4: u32 => multicast_ttl_v4, set_multicast_ttl_v4;
     /// Whether what goes to a group of IPv6 comes to this machine's members too.
     multicast_loop_v6, set_multicast_loop_v6: bool => multicast_loop_v6, set_multicast_loop_v6;

@@ -2,13 +2,22 @@
 //! calls and the meaning of `std::os::unix::net`; [`UnixSeqpacket`] beside them; descriptors that
 //! go through all of them (`send_fds`, `recv_fds`, on Unix).
 //!
-//! ```no_run
-//! use reseau::blocking::unix::{SocketAddr, UnixListener, UnixStream};
-//! use std::io::Write;
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() -> std::io::Result<()> {
+//! use reseau::blocking::unix::{UnixListener, UnixStream};
+//! use std::io::{Read, Write};
 //!
-//! let listener = UnixListener::bind("/tmp/echo.sock")?;
-//! UnixStream::connect("/tmp/echo.sock")?.write_all(b"hello")?;
-//! # Ok::<(), std::io::Error>(())
+//! let path = std::env::temp_dir().join(format!("echo-{}.sock", std::process::id()));
+//! let listener = UnixListener::bind(&path)?;
+//! UnixStream::connect(&path)?.write_all(b"hello")?;
+//! let mut text = String::new();
+//! listener.accept()?.0.read_to_string(&mut text)?;
+//! assert_eq!(text, "hello");
+//! std::fs::remove_file(&path)
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
 //! ```
 //!
 //! They exist on every system; on Windows older than 10 (1803) each call fails with `Unsupported`,
@@ -98,6 +107,22 @@ impl UnixStream {
     ///
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// one.write_all(b"hello")?;
+    /// other.read_exact(&mut [0; 5])?;
+    /// assert!(one.local_addr()?.is_unnamed() && one.peer_addr()?.is_unnamed());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
         Handle::pair(Kind::Stream).map(|(one, other)| (Self(one), Self(other)))
     }
@@ -139,6 +164,23 @@ impl UnixListener {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::UnixAddr;
+    /// use reseau::blocking::{UnixListener, UnixStream};
+    ///
+    /// let name = UnixAddr::from_abstract_name(format!("threads-{}", std::process::id()))?;
+    /// let listener = UnixListener::bind_addr(&name)?; // There is no file.
+    /// let client = UnixStream::connect_addr(&name)?;
+    /// assert_eq!(client.peer_addr()?, name);
+    /// assert!(listener.accept()?.1.is_unnamed());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn bind_addr(addr: &UnixAddr) -> io::Result<Self> {
         Self::with_backlog(addr, BACKLOG)
     }

@@ -102,6 +102,17 @@ impl VsockListener {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// ```
+    /// use reseau::{VsockAddr, blocking::VsockListener};
+    ///
+    /// let any = VsockAddr::new(VsockAddr::ANY, VsockAddr::PORT_ANY);
+    /// let Ok(listener) = VsockListener::bind_addr(any) else { return Ok(()) }; // No such device.
+    /// assert_ne!(listener.local_addr()?.port(), VsockAddr::PORT_ANY);
+    /// listener.set_nonblocking(true)?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind_addr(addr: VsockAddr) -> io::Result<Self> {
         Self::with_backlog(addr, BACKLOG)
     }

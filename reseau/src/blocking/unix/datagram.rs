@@ -67,6 +67,21 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::{UnixAddr, blocking::UnixDatagram};
+    ///
+    /// let name = UnixAddr::from_abstract_name(format!("letters-{}", std::process::id()))?;
+    /// let own = UnixDatagram::bind_addr(&name)?; // There is no file.
+    /// own.send_to_addr(b"to myself", &name)?;
+    /// assert_eq!(own.recv_from(&mut [0; 64])?, (9, name));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn bind_addr(addr: &UnixAddr) -> io::Result<Self> {
         handle::bind([Addr::from(addr.clone())]).map(Self)
     }
@@ -83,6 +98,22 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// When there are no descriptors left; `Unsupported` on Windows.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::UnixDatagram;
+    ///
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.send(b"first")?;
+    /// one.send(b"second")?; // In order, and apart.
+    /// let mut buf = [0; 64];
+    /// assert_eq!((other.recv(&mut buf)?, other.recv(&mut buf)?), (5, 6));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
         Handle::pair(Kind::Dgram).map(|(one, other)| (Self(one), Self(other)))
     }

@@ -123,6 +123,21 @@ impl UnixSeqpacket {
     ///
     /// # Errors
     /// `Unsupported` where the system does not tell.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use reseau::blocking::unix::UnixSeqpacket;
+    ///
+    /// let (one, _other) = UnixSeqpacket::pair()?;
+    /// let peer = one.peer_cred()?;
+    /// assert_eq!(peer.pid, Some(std::process::id() as i32));
+    /// println!("it runs as user {} of group {}", peer.uid, peer.gid);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
     pub fn peer_cred(&self) -> io::Result<UCred> {
         sys::of_peer(self.socket())
     }
