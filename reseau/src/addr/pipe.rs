@@ -25,6 +25,16 @@ impl PipeName {
     /// # Errors
     /// `InvalidInput` if the name is empty, longer than 247 letters (in UTF-16), starts with a
     /// backslash, or holds a slash or a control character.
+    ///
+    /// ```
+    /// use reseau::PipeName;
+    /// for bad in ["", r"\a", "a/b", "a\0"] {
+    ///     assert_eq!(PipeName::new(bad).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    /// }
+    /// let endpoint: reseau::Endpoint = r"\\.\pipe\echo".parse().unwrap();
+    /// assert_eq!(endpoint.to_string(), "npipe:echo"); // Both ways to write it are read.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(name: impl AsRef<str>) -> io::Result<Self> {
         Self::from_text(name.as_ref()).map_err(|flaw| flaw.of("a pipe's name"))
     }

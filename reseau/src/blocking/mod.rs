@@ -27,6 +27,26 @@
 //! - `finish` (half-close), `abort` (reset), `with_backlog`, `linger`;
 //! - sockets that never raise SIGPIPE, also in programs whose `main` is not Rust's.
 //!
+//! Descriptors come and go as they do with std's sockets:
+//!
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() -> std::io::Result<()> {
+//! use reseau::blocking::UdpSocket;
+//! use std::os::fd::{AsRawFd, OwnedFd};
+//!
+//! let inherited = OwnedFd::from(std::net::UdpSocket::bind("127.0.0.1:0")?);
+//! let number = inherited.as_raw_fd();
+//! let socket = UdpSocket::from(inherited);
+//! socket.send_to(b"still the same", socket.local_addr()?)?;
+//! assert_eq!(socket.recv(&mut [0; 64])?, 14);
+//! assert_eq!(OwnedFd::from(socket).as_raw_fd(), number);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
 //! What differs: the backlog of a listener is 511 (std: 128); what UDP does on Windows
 //! ([`UdpSocket`]).
 mod calls;

@@ -147,6 +147,28 @@ impl<F: Family, K: Kind> Socket<F, K> {
 impl<K: Kind> Socket<Inet, K> {
     /// A new socket for IPv6.
     ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::{Inet, Socket, TcpStream, kind, opt};
+    /// let Ok(socket) = Socket::<Inet, kind::Stream>::new_v6() else {
+    ///     return Ok(()); // No IPv6 here.
+    /// };
+    /// socket.set(opt::OnlyV6(false))?; // IPv4 too, as mapped addresses.
+    /// socket.bind("[::]:0".parse().unwrap())?;
+    /// let listener = socket.listen(64)?;
+    /// let port = listener.local_addr()?.port();
+    /// let _client = TcpStream::connect(("127.0.0.1", port)).await?;
+    /// let (_, peer) = listener.accept().await?;
+    /// assert!(peer.to_string().starts_with("[::ffff:127.0.0.1]:"));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn new_v6() -> io::Result<Self> {

@@ -49,6 +49,8 @@
 //! - Not here, because they are no values that a socket has: joining groups (calls of UDP
 //!   sockets); Multipath TCP, which is a protocol and so chosen when the socket is made (whether
 //!   a stream still is one: [`Multipath`]); SIGPIPE, which our sockets never raise.
+#![doc = include_str!("examples.md")]
+#![cfg_attr(feature = "async", doc = include_str!("before_bind.md"))]
 
 mod codec;
 pub mod fits;
