@@ -48,6 +48,7 @@
 //! - [`sockets`]: the sockets modules of Codon, Mojo and Julia, name for name.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.
+//! - [`Resolver`], [`dns`]: names into addresses and back, services, interfaces; never blocking.
 //! - [`sim`]: the same program in a deterministic world.
 //! - [`opt`]: the options of sockets, as values.
 //! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.
@@ -63,7 +64,9 @@
 pub mod addr;
 pub mod blocking;
 pub mod clock;
+mod crew;
 pub mod dial;
+pub mod dns;
 #[cfg(feature = "async")]
 mod driver;
 pub mod error;
@@ -79,13 +82,13 @@ mod rt;
 #[cfg(feature = "async")]
 pub mod sim;
 pub mod sockets;
-#[cfg(feature = "async")]
 mod sync;
 mod sys;
 
 pub use addr::{
     Addr, Any, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind,
 };
+pub use dns::Resolver;
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};
 pub use error::Error;

@@ -28,7 +28,8 @@ const FLOORS: &[(&str, usize)] = &[
     ("error", 0),
     ("packet", 0),
     ("platform", 0), // A table.
-    ("sync", 0),     // The locks and counters of std, or loom's.
+    ("sync", 0),     // The locks and counters of std, or loom's; waking.
+    ("crew", 1),     // Threads.
     ("sys", 1),
     ("pool", 1),
     ("opt", 2),

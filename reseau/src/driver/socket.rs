@@ -14,9 +14,9 @@ use crate::addr::Addr;
 use crate::error::Fault;
 use crate::pool::Chunk;
 use crate::sync::lock;
+pub(crate) use crate::sync::wake;
 use crate::sys::Fd;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -539,11 +539,6 @@ pub(crate) fn connection(lane: &mut RecvLane) -> Option<(Fd, Option<Addr>)> {
         Item::Conn(fd, peer) => Some((fd, peer.map(|peer| *peer))),
         Item::Data(_) | Item::Passed(_) => unreachable!("a listener receives no bytes"),
     }
-}
-
-/// A waker that panics hurts nobody else.
-pub(crate) fn wake(waker: Waker) {
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
 const UNKNOWN: usize = usize::MAX;

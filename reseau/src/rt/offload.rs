@@ -1,13 +1,12 @@
 //! Work that blocks, on threads that may: few of them, for everybody.
+use crate::crew::{Crew, Job};
 use crate::driver;
 use crate::sync::lock;
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 /// Runs `work` on a thread that may block, and waits for its result.
 ///
@@ -74,86 +73,5 @@ struct Answer<T> {
     waker: Option<Waker>,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// The threads and what waits for them.
-struct Crew {
-    work: Mutex<Work>,
-    more: Condvar,
-}
-
-struct Work {
-    queue: VecDeque<Job>,
-    /// Who waits for room in the queue.
-    outside: Vec<Waker>,
-    threads: usize,
-    idle: usize,
-}
-
-static CREW: Crew = Crew {
-    work: Mutex::new(Work { queue: VecDeque::new(), outside: Vec::new(), threads: 0, idle: 0 }),
-    more: Condvar::new(),
-};
-
-impl Crew {
-    /// Takes the job on. `false`: there is no room, and the waker will be called when there is.
-    fn take_on(&'static self, job: &mut Option<Job>, waker: &Waker) -> io::Result<bool> {
-        let waker = waker.clone();
-        let mut work = lock(&self.work);
-        if work.queue.len() >= QUEUE_MAX {
-            work.outside.push(waker);
-            return Ok(false);
-        }
-        let hire = work.queue.len() >= work.idle && work.threads < THREADS_MAX;
-        work.queue.extend(job.take());
-        if !hire {
-            drop(work);
-            self.more.notify_one();
-            return Ok(true);
-        }
-        work.threads += 1;
-        drop(work);
-        let thread = std::thread::Builder::new().name("reseau-offload".into());
-        if let Err(error) = thread.spawn(move || self.labour()) {
-            let mut work = lock(&self.work);
-            work.threads -= 1;
-            // With other threads at work the job waits for them; alone, it would wait for ever.
-            if work.threads == 0 {
-                let job = work.queue.pop_back();
-                drop(work);
-                drop(job);
-                return Err(error);
-            }
-        }
-        Ok(true)
-    }
-
-    fn labour(&self) {
-        let mut work = lock(&self.work);
-        loop {
-            if let Some(job) = work.queue.pop_front() {
-                let outside = std::mem::take(&mut work.outside);
-                drop(work);
-                outside.into_iter().for_each(driver::wake);
-                job();
-                work = lock(&self.work);
-                continue;
-            }
-            work.idle += 1;
-            let waited = self.more.wait_timeout(work, IDLE_MAX);
-            let (guard, result) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-            work = guard;
-            work.idle -= 1;
-            if result.timed_out() && work.queue.is_empty() {
-                work.threads -= 1;
-                return;
-            }
-        }
-    }
-}
-
-/// The most threads: name look-ups that hang must not hold up all others, and threads cost memory.
-const THREADS_MAX: usize = 16;
-/// The most jobs that wait for a thread.
-const QUEUE_MAX: usize = 1024;
-const IDLE_MAX: Duration = Duration::from_secs(10);
+/// For whatever anybody offloads. Threads cost memory, and work that hangs must not hold up all.
+static CREW: LazyLock<Arc<Crew>> = LazyLock::new(|| Arc::new(Crew::new("reseau-offload", 16)));

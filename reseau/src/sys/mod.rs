@@ -59,6 +59,7 @@ mod messages;
 #[path = "message_windows.rs"]
 mod messages;
 pub(crate) mod multicast;
+pub(crate) mod names;
 pub(crate) mod option;
 #[cfg(feature = "async")]
 pub(crate) mod poller;

@@ -1,0 +1,55 @@
+//! Names: hosts into addresses and back, services into ports and back, and what this machine is
+//! called. Nothing here blocks a loop, and a deadline is kept even where the system's resolver
+//! does not return.
+//!
+//! A [`Resolver`] is a value made of layers. At the bottom stands what knows: the system, a fixed
+//! table, or a function of yours; above it what many share: one lookup for all who ask at the same
+//! time.
+//!
+#![cfg_attr(feature = "async", doc = "```")]
+#![cfg_attr(not(feature = "async"), doc = "```ignore")]
+//! use reseau::Resolver;
+//! use std::time::Duration;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! # reseau::block_on(async {
+//! let resolver = Resolver::default();
+//! let found = resolver.lookup("localhost").limit(Duration::from_secs(5)).await?;
+//! assert!(found.iter().all(|ip| ip.is_loopback()));
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! Threads wait instead of awaiting:
+//!
+//! ```
+//! use reseau::Resolver;
+//! let ip = std::net::IpAddr::from([192, 0, 2, 7]);
+//! let resolver = Resolver::fixed([("db.internal", [ip])]);
+//! assert_eq!(resolver.lookup("db.internal").wait()?, [ip]);
+//! let error = resolver.lookup("db.external").wait().unwrap_err();
+//! assert_eq!(reseau::dns::LookupError::of(&error).unwrap().cause(), reseau::dns::Cause::NotFound);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+mod error;
+mod families;
+mod flight;
+mod lookup;
+mod machine;
+mod query;
+mod realm;
+mod reply;
+mod resolver;
+mod source;
+
+pub use error::{Cause, LookupError};
+pub use families::Families;
+#[cfg(feature = "async")]
+pub use lookup::Looking;
+pub use lookup::Lookup;
+pub use machine::host_name;
+pub use query::{Answer, IpFamily, Query, Source};
+#[allow(unused_imports)] // For the dialer.
+pub(crate) use reply::Pending;
+pub use resolver::{Counters, Resolver};

@@ -1,0 +1,246 @@
+//! The resolver: layers, and what is asked of them.
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use super::error::Cause;
+use super::flight::SingleFlight;
+use super::lookup::Lookup;
+use super::query::{Answer, Query};
+use super::reply::Pending;
+use super::source::{Fixed, Function, Layer, System};
+use super::{Families, LookupError};
+
+/// What names are asked of: a value made of layers, cheap to clone, shared by all clones.
+///
+/// [`Resolver::default`] is the system's resolver with single flight, one for the process.
+///
+/// ```
+/// use reseau::dns::{Answer, Families};
+/// use reseau::Resolver;
+///
+/// // A function that resolves: it may block, and is called once for all who ask at once.
+/// let resolver = Resolver::from_fn(|query| match query.name() {
+///     "ahead.example" => Ok(Answer::new(["192.0.2.1".parse().unwrap()])),
+///     _ => Err(std::io::ErrorKind::NotFound.into()),
+/// });
+/// let resolver = resolver.single_flight().families(Families::V4First);
+/// assert_eq!(resolver.lookup("ahead.example").wait()?.len(), 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A table, for tests and for what is known:
+///
+/// ```
+/// use reseau::Resolver;
+/// let resolver = Resolver::fixed([("a.example", ["::1".parse().unwrap()])]);
+/// assert!(resolver.lookup("A.EXAMPLE").wait().is_ok());
+/// assert!(resolver.lookup("b.example").wait().is_err());
+/// ```
+#[derive(Clone)]
+pub struct Resolver {
+    layer: Arc<dyn Layer>,
+    families: Families,
+}
+
+/// What the layers of a resolver have counted since they were made.
+///
+/// ```
+/// let resolver = reseau::Resolver::fixed([("a.example", [])]);
+/// assert_eq!(resolver.counters().calls, 0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Calls of the system's resolver, or of the function.
+    pub calls: u64,
+    /// Questions that joined a lookup that was under way.
+    pub joined: u64,
+}
+
+impl Resolver {
+    /// The system's resolver: its hosts file, its name servers, whatever it is set up to use. Each
+    /// question is one call of `getaddrinfo` for one family, on one of at most 64 threads, which
+    /// nobody waits for when the process ends.
+    ///
+    /// In a simulated loop the world is asked instead.
+    ///
+    /// ```
+    /// let found = reseau::Resolver::system().lookup("localhost").wait()?;
+    /// assert!(found[0].is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn system() -> Self {
+        Self::of(System::new())
+    }
+
+    /// A table of names and their addresses. It knows no other names, and what its addresses are
+    /// called is the first name that has them.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// let here = IpAddr::from([192, 0, 2, 1]);
+    /// let resolver = reseau::Resolver::fixed([("a.example", vec![here]), ("b.example", vec![])]);
+    /// assert_eq!(resolver.lookup("a.example").wait()?, [here]);
+    /// assert!(resolver.lookup("b.example").wait().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn fixed<N, A>(entries: impl IntoIterator<Item = (N, A)>) -> Self
+    where
+        N: AsRef<str>,
+        A: IntoIterator<Item = IpAddr>,
+    {
+        Self::of(Fixed::new(entries))
+    }
+
+    /// A function that resolves. It may block: it runs on threads of its own, at most 16 (in a
+    /// simulated loop on the spot). Of its answer counts what is of the family that was asked for.
+    ///
+    /// ```
+    /// use reseau::dns::{Answer, IpFamily};
+    /// let resolver = reseau::Resolver::from_fn(|query| {
+    ///     Ok(Answer::new(match query.family() {
+    ///         IpFamily::V4 => ["192.0.2.1".parse().unwrap()],
+    ///         IpFamily::V6 => ["2001:db8::1".parse().unwrap()],
+    ///     }))
+    /// });
+    /// assert_eq!(resolver.lookup("any.example").wait()?.len(), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_fn<F>(function: F) -> Self
+    where
+        F: Fn(&Query) -> io::Result<Answer> + Send + Sync + 'static,
+    {
+        Self::of(Function::new(function))
+    }
+
+    /// The same, and all who ask the same question at the same time share one lookup.
+    ///
+    /// ```
+    /// use reseau::dns::Answer;
+    /// let slow = reseau::Resolver::from_fn(|_| {
+    ///     std::thread::sleep(std::time::Duration::from_millis(50));
+    ///     Ok(Answer::new(["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]))
+    /// });
+    /// let resolver = slow.single_flight();
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..20 {
+    ///         scope.spawn(|| resolver.lookup("one.example").wait().unwrap());
+    ///     }
+    /// });
+    /// assert!(resolver.counters().joined > 0);
+    /// ```
+    #[must_use]
+    pub fn single_flight(self) -> Self {
+        self.under(SingleFlight::new)
+    }
+
+    /// The same for these families alone, in this order. It takes the place of an earlier one.
+    ///
+    /// ```
+    /// use reseau::dns::{Cause, Families, LookupError};
+    /// let resolver = reseau::Resolver::fixed([("a.example", ["::1".parse().unwrap()])]);
+    /// let error = resolver.families(Families::V4Only).lookup("a.example").wait().unwrap_err();
+    /// assert_eq!(LookupError::of(&error).unwrap().cause(), Cause::NoData);
+    /// ```
+    #[must_use]
+    pub fn families(self, families: Families) -> Self {
+        Self { families, ..self }
+    }
+
+    /// Looks up the addresses that a host has, of all families that are allowed, in their order.
+    /// A host that is an address is its own answer.
+    pub fn lookup(&self, host: &str) -> Lookup {
+        Lookup::of_host(self, host)
+    }
+
+    /// Asks one question: the addresses of one family.
+    ///
+    /// ```
+    /// use reseau::dns::{IpFamily, Query, Source};
+    /// let query = Query::new("192.0.2.1", IpFamily::V4)?;
+    /// let answer = reseau::Resolver::default().query(&query).wait()?;
+    /// assert_eq!(answer.source(), Source::Literal);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn query(&self, query: &Query) -> Lookup<Answer> {
+        Lookup::of_query(self, query)
+    }
+
+    /// Looks up what an address is called.
+    ///
+    /// ```
+    /// let here = "192.0.2.1".parse().unwrap();
+    /// let resolver = reseau::Resolver::fixed([("a.example", [here])]);
+    /// assert_eq!(resolver.reverse(here).wait()?, "a.example");
+    /// let other = "192.0.2.2".parse().unwrap();
+    /// assert!(resolver.reverse(other).wait().is_err());
+    /// assert_eq!(resolver.reverse(other).or_numeric().wait()?, "192.0.2.2");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reverse(&self, ip: IpAddr) -> Lookup<String> {
+        Lookup::of_address(self, ip)
+    }
+
+    /// What its layers have counted.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        self.layer.count(&mut counters);
+        counters
+    }
+
+    /// The families that it looks up.
+    #[must_use]
+    pub fn allowed(&self) -> Families {
+        self.families
+    }
+
+    /// Starts a lookup. Never blocks.
+    pub(crate) fn ask(&self, query: &Query) -> Pending {
+        let name = query.name();
+        if !self.families.allows(query.family()) {
+            return Pending::known(name, Err(LookupError::new(Cause::NoFamily)));
+        }
+        if let Some(outcome) = query.literal() {
+            return Pending::known(name, outcome);
+        }
+        let (pending, reply) = Pending::new(name);
+        self.layer.ask(query, reply);
+        pending
+    }
+
+    /// Starts to look for the name of an address. Never blocks.
+    pub(super) fn ask_name(&self, ip: IpAddr) -> Pending<String> {
+        let (pending, reply) = Pending::new(&ip.to_string());
+        self.layer.reverse(ip, reply);
+        pending
+    }
+
+    fn of(layer: impl Layer + 'static) -> Self {
+        Self { layer: Arc::new(layer), families: Families::default() }
+    }
+
+    fn under<L: Layer + 'static>(self, above: impl FnOnce(Arc<dyn Layer>) -> L) -> Self {
+        Self { layer: Arc::new(above(self.layer)), families: self.families }
+    }
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        static DEFAULT: LazyLock<Resolver> = LazyLock::new(|| Resolver::system().single_flight());
+        DEFAULT.clone()
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Resolver");
+        shown.field("layer", &self.layer.name()).field("families", &self.families);
+        shown.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,420 @@
+//! Names: what resolvers promise, to threads and to tasks.
+#![allow(clippy::disallowed_methods)] // Tests may look at the clock.
+
+mod watchdog;
+
+use std::collections::HashSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reseau::Resolver;
+use reseau::dns::{Answer, Cause, Families, IpFamily, LookupError, Query, Source};
+use reseau::error::{Class, Error, Operation, Phase, class_of};
+use watchdog::watched;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn both(_: &Query) -> io::Result<Answer> {
+    Ok(Answer::new([ip("192.0.2.1"), ip("2001:db8::1")]))
+}
+
+fn cause(error: &io::Error) -> Cause {
+    let outer = Error::of(error).expect("an error of this crate");
+    assert_eq!((outer.operation(), outer.phase()), (Operation::Resolve, Some(Phase::Name)));
+    LookupError::of(error).expect("an error of a lookup").cause()
+}
+
+/// A function that answers when it is told to, and counts its calls.
+struct Gate {
+    resolver: Resolver,
+    calls: Arc<AtomicUsize>,
+    open: Sender<()>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        let (open, wait): (Sender<()>, Receiver<()>) = channel();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (wait, counted) = (Mutex::new(wait), calls.clone());
+        let resolver = Resolver::from_fn(move |query| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // One message for each call; the end of the channel lets all through.
+            let _ = wait.lock().unwrap().recv();
+            both(query)
+        });
+        Self { resolver, calls, open }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_thousand_threads_make_one_call() {
+    watched("a_thousand_threads_make_one_call", || {
+        let gate = Gate::new();
+        let resolver = gate.resolver.clone().single_flight().families(Families::V4Only);
+        let start = Arc::new(Barrier::new(CROWD + 1));
+        let crowd: Vec<_> = (0..CROWD)
+            .map(|_| {
+                let (resolver, start) = (resolver.clone(), start.clone());
+                let thread = thread::Builder::new().stack_size(64 << 10);
+                let body = move || {
+                    start.wait();
+                    resolver.lookup("one.example").wait()
+                };
+                thread.spawn(body).unwrap()
+            })
+            .collect();
+        start.wait();
+        // All have asked when all but one have joined.
+        while resolver.counters().joined < CROWD as u64 - 1 {
+            thread::yield_now();
+        }
+        gate.open.send(()).unwrap();
+        for thread in crowd {
+            assert_eq!(thread.join().unwrap().unwrap(), [ip("192.0.2.1")]);
+        }
+        assert_eq!(gate.calls(), 1);
+        // The next one is asked anew: this layer keeps nothing.
+        drop(gate.open);
+        resolver.lookup("one.example").wait().unwrap();
+        assert_eq!(gate.calls.load(Ordering::SeqCst), 2);
+    });
+}
+
+const CROWD: usize = 1000;
+
+#[test]
+fn every_bad_name_is_an_error_at_once() {
+    watched("every_bad_name_is_an_error_at_once", || {
+        // Nobody may be asked.
+        let resolver = Resolver::from_fn(|query| panic!("{query:?} was asked for"));
+        let long = format!("{}com", "a.".repeat(126));
+        let label = format!("{}.com", "a".repeat(64));
+        for name in
+            ["", ".", "a..b", ".a", "a\0b", "a b", "fe80::1%lo", &long, &label, "http://x", "a:80"]
+        {
+            let error = resolver.lookup(name).wait().unwrap_err();
+            assert_eq!(cause(&error), Cause::BadName, "{name:?}");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(!error.to_string().contains('\0'));
+        }
+        assert_eq!(resolver.counters().calls, 0);
+        // The longest good ones, with and without the dot at the end.
+        let longest = format!("{}com", "a.".repeat(125));
+        assert_eq!(longest.len(), 253);
+        let resolver = Resolver::from_fn(both);
+        assert_eq!(resolver.lookup(&longest).wait().unwrap().len(), 2);
+        assert_eq!(resolver.lookup(&format!("{longest}.")).wait().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_deadline_is_kept_when_the_resolver_is_stuck() {
+    watched("a_deadline_is_kept_when_the_resolver_is_stuck", || {
+        let gate = Gate::new();
+        let resolver = gate.resolver.clone().single_flight();
+        for _ in 0..3 {
+            let error = resolver.lookup("x.example").limit(Duration::from_millis(20)).wait();
+            let error = error.unwrap_err();
+            assert_eq!((cause(&error), class_of(&error)), (Cause::Late, Class::Timeout));
+        }
+        // One that is over before it begins.
+        let past = resolver.lookup("x.example").deadline(Instant::now()).wait().unwrap_err();
+        assert_eq!(cause(&past), Cause::Late);
+        // Whoever comes again joins the call that is stuck: no thread for each try.
+        assert!(gate.calls() <= 2, "{} calls", gate.calls());
+        drop(gate.open);
+        assert_eq!(resolver.lookup("x.example").wait().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn what_has_come_by_the_deadline_is_the_answer() {
+    watched("what_has_come_by_the_deadline_is_the_answer", || {
+        let resolver = Resolver::from_fn(|query| match query.family() {
+            IpFamily::V4 => both(query),
+            IpFamily::V6 => loop {
+                thread::park();
+            },
+        });
+        let found = resolver.lookup("half.example").limit(Duration::from_millis(100)).wait();
+        assert_eq!(found.unwrap(), [ip("192.0.2.1")]);
+    });
+}
+
+#[test]
+fn answers_are_of_the_family_that_was_asked_for() {
+    watched("answers_are_of_the_family_that_was_asked_for", || {
+        let v6 = Resolver::from_fn(|_| Ok(Answer::new([ip("::1"), ip("::2"), ip("::1")])));
+        assert_eq!(v6.lookup("x.example").wait().unwrap(), [ip("::1"), ip("::2")]);
+        let error = v6.clone().families(Families::V4Only).lookup("x.example").wait().unwrap_err();
+        assert_eq!((cause(&error), error.kind()), (Cause::NoFamily, io::ErrorKind::Unsupported));
+        let none = Resolver::from_fn(|_| Ok(Answer::new([])));
+        assert_eq!(cause(&none.lookup("x.example").wait().unwrap_err()), Cause::NoData);
+        let order = |families| {
+            Resolver::from_fn(both).families(families).lookup("x.example").wait().unwrap()
+        };
+        assert_eq!(order(Families::V4First), [ip("192.0.2.1"), ip("2001:db8::1")]);
+        assert_eq!(order(Families::V6First), [ip("2001:db8::1"), ip("192.0.2.1")]);
+        let query = Query::new("x.example", IpFamily::V6).unwrap();
+        let error = Resolver::from_fn(both).families(Families::V4Only).query(&query).wait();
+        assert_eq!(cause(&error.unwrap_err()), Cause::NoFamily);
+        let literal = Resolver::system().families(Families::V6Only).lookup("127.0.0.1").wait();
+        assert_eq!(cause(&literal.unwrap_err()), Cause::NoData);
+    });
+}
+
+#[test]
+fn a_panic_is_an_error_and_the_threads_live_on() {
+    watched("a_panic_is_an_error_and_the_threads_live_on", || {
+        let resolver = Resolver::from_fn(|query| {
+            assert!(query.name() != "bad.example", "on purpose");
+            both(query)
+        });
+        let resolver = resolver.single_flight();
+        for _ in 0..20 {
+            let error = resolver.lookup("bad.example").wait().unwrap_err();
+            assert_eq!(cause(&error), Cause::Failed);
+            assert_eq!(resolver.lookup("good.example").wait().unwrap().len(), 2);
+        }
+    });
+}
+
+#[test]
+fn errors_keep_their_class() {
+    watched("errors_keep_their_class", || {
+        let failing = |make: fn() -> io::Error| {
+            let resolver = Resolver::from_fn(move |_| Err(make())).single_flight();
+            resolver.lookup("x.example").wait().unwrap_err()
+        };
+        let temporary = failing(|| LookupError::new(Cause::Temporary).into());
+        assert_eq!((cause(&temporary), class_of(&temporary)), (Cause::Temporary, Class::Wait));
+        let own = failing(|| io::Error::other("the moon is full"));
+        assert_eq!((cause(&own), class_of(&own)), (Cause::Other, Class::Fatal));
+        assert_eq!(own.to_string(), "resolve x.example: name: the moon is full");
+        let absent = failing(|| io::ErrorKind::NotFound.into());
+        assert_eq!((cause(&absent), absent.kind()), (Cause::NotFound, io::ErrorKind::NotFound));
+    });
+}
+
+#[test]
+fn the_system_knows_this_machine() {
+    watched("the_system_knows_this_machine", || {
+        let resolver = Resolver::default();
+        let query = Query::new("localhost", IpFamily::V4).unwrap();
+        let answer = resolver.query(&query).wait().unwrap();
+        assert_eq!((answer.addrs(), answer.source()), (&[ip("127.0.0.1")][..], Source::System));
+        // RFC 6761: nobody has this name, with or without a network.
+        let error = resolver.lookup("nobody.invalid").wait().unwrap_err();
+        let known = [Cause::NotFound, Cause::NoData, Cause::Temporary, Cause::Failed];
+        assert!(known.contains(&cause(&error)), "{error}");
+        assert!(LookupError::of(&error).unwrap().code().is_some());
+        assert!(error.to_string().starts_with("resolve nobody.invalid: name: "), "{error}");
+        assert!(!resolver.reverse(ip("127.0.0.1")).or_numeric().wait().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_stuck_name_delays_no_other() {
+    watched("a_stuck_name_delays_no_other", || {
+        let resolver = Resolver::from_fn(|query| {
+            if query.name() == "stuck.example" {
+                loop {
+                    thread::park();
+                }
+            }
+            both(query)
+        });
+        let resolver = resolver.single_flight();
+        let limit = Duration::from_millis(1);
+        let late: HashSet<_> = (0..100)
+            .map(|_| cause(&resolver.lookup("stuck.example").limit(limit).wait().unwrap_err()))
+            .collect();
+        assert_eq!(late, HashSet::from([Cause::Late]));
+        for number in 0..100 {
+            assert!(resolver.lookup(&format!("host-{number}.example")).wait().is_ok());
+        }
+    });
+}
+
+#[test]
+fn more_names_than_the_queue_has_room_for_are_all_found() {
+    watched("more_names_than_the_queue_has_room_for_are_all_found", || {
+        let gate = Gate::new();
+        let resolver = gate.resolver.clone().families(Families::V4Only);
+        let (done, all) = channel();
+        for number in 0..8 {
+            let (resolver, done) = (resolver.clone(), done.clone());
+            thread::spawn(move || {
+                let names = (0..400).map(|at| format!("host-{number}-{at}.example"));
+                let lookups = names.map(|name| resolver.lookup(&name)).collect::<Vec<_>>();
+                done.send(futures(lookups)).unwrap();
+            });
+        }
+        drop(gate.open);
+        let found: usize = (0..8).map(|_| all.recv().unwrap()).sum();
+        assert_eq!(found, 3200);
+        assert_eq!(gate.calls.load(Ordering::SeqCst), 3200);
+    });
+}
+
+/// Waits for all at once; how many found something.
+fn futures(lookups: Vec<reseau::dns::Lookup>) -> usize {
+    #[cfg(feature = "async")]
+    return reseau::block_on(async {
+        let started: Vec<_> = lookups
+            .into_iter()
+            .map(|lookup| reseau::spawn_local(async move { lookup.await.is_ok() }))
+            .collect();
+        let mut found = 0;
+        for task in started {
+            found += usize::from(task.await.unwrap());
+        }
+        found
+    });
+    #[cfg(not(feature = "async"))]
+    lookups.into_iter().filter_map(|lookup| lookup.wait().ok()).count()
+}
+
+#[cfg(feature = "async")]
+mod tasks {
+    use super::*;
+    use reseau::sim;
+
+    #[test]
+    fn a_thousand_tasks_make_one_call() {
+        watched("a_thousand_tasks_make_one_call", || {
+            let gate = Gate::new();
+            let resolver = gate.resolver.clone().single_flight().families(Families::V6Only);
+            reseau::block_on(async {
+                let crowd: Vec<_> = (0..CROWD)
+                    .map(|_| {
+                        let resolver = resolver.clone();
+                        reseau::spawn(async move { resolver.lookup("one.example").await })
+                    })
+                    .collect();
+                while resolver.counters().joined < CROWD as u64 - 1 {
+                    reseau::yield_now().await;
+                }
+                gate.open.send(()).unwrap();
+                for task in crowd {
+                    assert_eq!(task.await.unwrap().unwrap(), [ip("2001:db8::1")]);
+                }
+            });
+            assert_eq!(gate.calls(), 1);
+        });
+    }
+
+    #[test]
+    fn a_dropped_lookup_is_not_begun() {
+        watched("a_dropped_lookup_is_not_begun", || {
+            let gate = Gate::new();
+            let resolver = gate.resolver.clone().single_flight().families(Families::V4Only);
+            reseau::block_on(async {
+                // Every thread is busy, so that the others wait in the queue.
+                let busy: Vec<_> = (0..16)
+                    .map(|number| resolver.lookup(&format!("busy-{number}.example")))
+                    .map(|lookup| reseau::spawn_local(async move { lookup.await.is_ok() }))
+                    .collect();
+                while gate.calls() < 16 {
+                    reseau::yield_now().await;
+                }
+                let limit = Duration::from_millis(1);
+                let dropped = resolver.lookup("dropped.example");
+                assert!(reseau::timeout(limit, dropped.into_future()).await.is_err());
+                let kept = resolver.lookup("kept.example").into_future();
+                drop(gate.open);
+                assert!(kept.await.is_ok());
+                for task in busy {
+                    assert!(task.await.unwrap());
+                }
+                // The queue is in order: had it been begun, it would have been before this one.
+                assert_eq!(gate.calls.load(Ordering::SeqCst), 17);
+            });
+        });
+    }
+
+    #[test]
+    fn deadlines_are_kept_in_a_world() {
+        watched("deadlines_are_kept_in_a_world", || {
+            let six = ip("2001:db8::1");
+            let late = |after| sim::Answer::addrs([six]).after(Duration::from_millis(after));
+            for (answer, limit, cause_then) in [
+                (sim::Answer::silence(), 1, Some(Cause::Late)),
+                (sim::Answer::silence(), 3_600_000, Some(Cause::Late)),
+                (late(5000), 4000, Some(Cause::Late)),
+                (late(3000), 4000, None),
+                (sim::Answer::error(io::ErrorKind::NotFound), 4000, Some(Cause::NotFound)),
+            ] {
+                let world = sim::World::new(1);
+                let hopeless = sim::Answer::error(io::ErrorKind::NotFound);
+                world.name("x.example", sim::Name::new().v6(answer).v4(hopeless));
+                let limit = Duration::from_millis(limit);
+                let outcome =
+                    world.run(async { Resolver::default().lookup("x.example").limit(limit).await });
+                assert_eq!(outcome.as_ref().err().map(cause), cause_then);
+                let spent = world.elapsed();
+                match cause_then {
+                    Some(Cause::Late) => {
+                        assert!(spent >= limit && spent < limit + Duration::from_millis(10));
+                    }
+                    Some(_) => assert!(spent < Duration::from_secs(1)),
+                    None => assert_eq!(spent, Duration::from_secs(3)),
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_world_answers_for_itself_alone() {
+        watched("a_world_answers_for_itself_alone", || {
+            // The same resolver, asked the same in two worlds: nobody joins a flight of the other.
+            let resolver = Resolver::default();
+            let of_world = |addr: &str| {
+                let world = sim::World::new(7);
+                world.name("x.example", sim::Name::at([ip(addr)]));
+                world.name("silent.example", sim::Name::new().v4(sim::Answer::silence()));
+                world.run(async {
+                    let limit = Duration::from_secs(1);
+                    let silent = resolver.lookup("silent.example").limit(limit).await;
+                    let found = resolver.lookup("X.Example.").await.unwrap();
+                    // A thread cannot wait in a world: it would stand still.
+                    assert_eq!(resolver.lookup(addr).wait().unwrap(), [ip(addr)]);
+                    let error = resolver.lookup("x.example").wait().unwrap_err();
+                    assert_eq!(cause(&error), Cause::Unsupported);
+                    let error = resolver.reverse(ip(addr)).await.unwrap_err();
+                    assert_eq!(cause(&error), Cause::Unsupported);
+                    (cause(&silent.unwrap_err()), found)
+                })
+            };
+            assert_eq!(of_world("192.0.2.1"), (Cause::Late, vec![ip("192.0.2.1")]));
+            assert_eq!(of_world("192.0.2.2"), (Cause::Late, vec![ip("192.0.2.2")]));
+            let source = sim::World::new(1).run(async {
+                let query = Query::new("localhost", IpFamily::V4).unwrap();
+                resolver.query(&query).await.unwrap().source()
+            });
+            assert_eq!(source, Source::World);
+        });
+    }
+
+    #[test]
+    fn foreign_executors_may_ask() {
+        watched("foreign_executors_may_ask", || {
+            let resolver = Resolver::from_fn(both).single_flight();
+            let lookup = || resolver.lookup("x.example").limit(Duration::from_secs(60));
+            assert_eq!(smol::block_on(lookup().into_future()).unwrap().len(), 2);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            assert_eq!(runtime.block_on(lookup().into_future()).unwrap().len(), 2);
+        });
+    }
+}
