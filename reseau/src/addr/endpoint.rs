@@ -187,25 +187,11 @@ impl Endpoint {
         }
     }
 
-    /// The address, if the text says it whole.
-    ///
-    /// # Errors
-    /// `InvalidInput` without a host ([`loopback_addrs`](Self::loopback_addrs) has the answer),
-    /// `Unsupported` for a name, which needs a resolver, for a service, which needs a table, for a
-    /// zone that is not a number ([`to_addr_with`](Self::to_addr_with) takes a function that knows
-    /// zones), and for what is inherited, which has an address of its own.
-    pub fn to_addr(&self) -> io::Result<Addr> {
-        self.to_addr_with(|zone| {
-            let why = format!("{self}: the index of zone {zone:?} is not known here");
-            Err(io::Error::new(io::ErrorKind::Unsupported, why))
-        })
-    }
-
     /// The address, if the text says it whole; `index_of` turns the name of a zone (an interface)
     /// into its index.
     ///
     /// # Errors
-    /// As [`to_addr`](Self::to_addr), and those of `index_of`.
+    /// As [`to_addr`](Self::to_addr), and those of `index_of` in place of `NotFound`.
     pub fn to_addr_with(&self, index_of: impl FnOnce(&str) -> io::Result<u32>) -> io::Result<Addr> {
         let refuse = |kind, why| Err(io::Error::new(kind, format!("{self}: {why}")));
         let (host, gate) = match &self.0 {
@@ -521,7 +507,7 @@ mod tests {
         for (text, kind) in [
             (":80", io::ErrorKind::InvalidInput),
             ("localhost:80", io::ErrorKind::Unsupported),
-            ("[::1%lo]:80", io::ErrorKind::Unsupported),
+            ("[::1%no-such-zone]:80", io::ErrorKind::NotFound),
             ("127.0.0.1:http", io::ErrorKind::Unsupported),
             ("fd:3", io::ErrorKind::Unsupported),
             ("systemd:x", io::ErrorKind::Unsupported),

@@ -11,10 +11,12 @@ mod endpoint;
 mod family;
 mod inherited;
 mod interface;
+pub mod ip;
 pub mod kind;
 mod pipe;
 mod refusal;
 mod scheme;
+mod text;
 mod unix;
 mod vsock;
 

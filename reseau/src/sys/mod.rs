@@ -74,6 +74,7 @@ mod system;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod system;
+pub(crate) mod zone;
 
 pub use credentials::UCred;
 pub(crate) use credentials::of_peer;

@@ -1,7 +1,7 @@
 //! Groups of multicast: all that is sent to one, or what certain sources send to it.
 #![allow(unsafe_code)]
 
-use super::OsSocket;
+use super::{OsSocket, zone};
 use crate::addr::InterfaceRef;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -66,30 +66,12 @@ fn index(on: &InterfaceRef) -> io::Result<u32> {
     match on {
         InterfaceRef::Any => Ok(0),
         InterfaceRef::Index(index) => Ok(*index),
-        InterfaceRef::Name(name) => index_of(name),
+        InterfaceRef::Name(name) => zone::index_of(name),
         InterfaceRef::Addr(_) => {
             let what = "groups of IPv6 are joined on an interface's number or name";
             Err(io::Error::new(io::ErrorKind::InvalidInput, what))
         }
     }
-}
-
-#[cfg(unix)]
-fn index_of(name: &str) -> io::Result<u32> {
-    let name = std::ffi::CString::new(name)?;
-    // SAFETY: a text that ends with a NUL byte and outlives the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => {
-            let what = format!("there is no interface {}", name.to_string_lossy());
-            Err(io::Error::new(io::ErrorKind::NotFound, what))
-        }
-        index => Ok(index),
-    }
-}
-
-#[cfg(windows)]
-fn index_of(_name: &str) -> io::Result<u32> {
-    Err(super::unsupported("on Windows, an interface is chosen by its number or address"))
 }
 
 #[cfg(not(any(
