@@ -163,6 +163,11 @@ impl Plain {
         sys::from_sock_addr(&self.socket.peer_addr()?)
     }
 
+    /// Whether it listens, as far as the system tells.
+    pub(super) fn listens(&self) -> bool {
+        sys::listens(&self.socket) == Some(true)
+    }
+
     pub(super) fn is_stream(&self) -> io::Result<bool> {
         self.socket.r#type().map(|transfer| transfer == Type::STREAM)
     }

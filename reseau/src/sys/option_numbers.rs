@@ -12,5 +12,6 @@ macro_rules! numbers {
 numbers! {
     AF_INET AF_INET6 AF_UNIX
     SOCK_STREAM SOCK_DGRAM
+    IPPROTO_TCP IPPROTO_UDP
     SOL_SOCKET SO_REUSEADDR
 }

@@ -1,8 +1,8 @@
 //! What was wrong in the seeds' own code (part A.11), and is not so here.
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use reseau::sockets::codon;
+use reseau::sockets::{codon, mojo};
 
 use crate::watched;
 
@@ -59,5 +59,85 @@ fn defect_2_all_is_sent_as_bytes_and_nothing_raises_a_signal() {
             thread::yield_now();
         };
         assert!(matches!(error, codon::Error::ValueError(_)), "{error}");
+    });
+}
+
+/// Defect 3: closing shut the connection down, and left the descriptor open.
+#[test]
+#[cfg(target_os = "linux")]
+fn defect_3_closing_leaves_no_descriptor() {
+    crate::alone("defects::defect_3_closing_leaves_no_descriptor", || {
+        let before = crate::descriptors();
+        for _ in 0..10 {
+            let server = mojo::Socket::create_server(("127.0.0.1", 0)).unwrap();
+            let client = mojo::Socket::create_connection(server.getsockname().unwrap()).unwrap();
+            let (conn, _) = server.accept().unwrap();
+            let clone = conn.clone();
+            conn.close().unwrap();
+            clone.close().unwrap();
+            client.close().unwrap();
+            drop(server);
+            let (mut server, port) = codon_server("127.0.0.1");
+            let mut client = codon::Socket::new(0, 0, 0).unwrap();
+            client.connect("127.0.0.1", port).unwrap();
+            server.accept().unwrap().close();
+            client.close();
+            server.close();
+        }
+        assert_eq!(crate::descriptors(), before);
+    });
+}
+
+/// Defect 4: TCP_NODELAY went to the level of SOL_SOCKET, where its number is another option.
+#[test]
+#[cfg(unix)]
+fn defect_4_no_delay_is_set_where_it_belongs() {
+    use std::os::fd::OwnedFd;
+    watched(|| {
+        let server = mojo::Socket::create_server(("127.0.0.1", 0)).unwrap();
+        let client = mojo::Socket::create_connection(server.getsockname().unwrap()).unwrap();
+        client.no_delay(true).unwrap();
+        client.keep_alive(true, 7200, 75, 10).unwrap();
+        let client = TcpStream::from(OwnedFd::try_from(client).unwrap());
+        assert!(client.nodelay().unwrap());
+    });
+}
+
+/// Defect 5: `listen(0)` had no default: the system's least backlog is 1 or so.
+#[test]
+fn defect_5_a_backlog_of_0_is_a_default() {
+    watched(|| {
+        let server: mojo::Socket = mojo::Socket::new().unwrap();
+        server.bind(("127.0.0.1", 0)).unwrap();
+        server.listen(0).unwrap();
+        let addr = server.getsockname().unwrap();
+        let clients: Vec<_> =
+            (0..100).map(|_| TcpStream::connect((addr.host, addr.port)).unwrap()).collect();
+        for _ in &clients {
+            server.accept().unwrap();
+        }
+    });
+}
+
+/// Defect 6: a dual-stack server moved its socket and then read the descriptor; an address printed
+/// without the colon before its port.
+#[test]
+fn defect_6_a_dual_stack_server_is_two_sockets_that_live() {
+    watched(|| {
+        if TcpListener::bind("[::1]:0").is_err() {
+            return; // There is no IPv6 here.
+        }
+        let make = || mojo::Socket::create_server_dualstack(("::1", 0), ("127.0.0.1", 0));
+        // The port that the system chose for one may be taken for the other.
+        let (v6, v4) = (0..20).find_map(|_| make().ok()).unwrap();
+        let port = v4.getsockname().unwrap().port;
+        assert_eq!(v6.getsockname().unwrap().port, port);
+        for host in ["::1", "127.0.0.1"] {
+            TcpStream::connect((host, port)).unwrap();
+        }
+        assert!(v6.accept().unwrap().1.host.is_loopback());
+        assert!(v4.accept().unwrap().1.host.is_loopback());
+        assert_eq!(v4.getsockname().unwrap().to_string(), format!("127.0.0.1:{port}"));
+        assert_eq!(v6.getsockname().unwrap().to_string(), format!("[::1]:{port}"));
     });
 }

@@ -4,6 +4,7 @@
 
 mod codon;
 mod defects;
+mod mojo;
 
 use std::net::TcpListener;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -42,4 +43,30 @@ impl Taken {
     fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
     }
+}
+
+/// Runs `test`, of that name, in a process of its own: because it counts descriptors, or changes
+/// what belongs to the process.
+#[cfg(target_os = "linux")]
+fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
+    use std::process::Command;
+    const CHILD: &str = "RESEAU_ALONE";
+    if std::env::var_os(CHILD).is_some() {
+        return test();
+    }
+    // An emulator runs this program, but not what it starts: its name is to be put in front.
+    let emulator = std::env::var("RESEAU_TEST_RUNNER").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let mut words = emulator.split_whitespace().map(std::path::Path::new).chain([&*program]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(["--exact", name, "--nocapture"]).env(CHILD, "1");
+    let output = watched(move || command.output().unwrap());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// How many descriptors this process has open.
+#[cfg(target_os = "linux")]
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
