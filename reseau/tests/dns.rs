@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reseau::Resolver;
-use reseau::dns::{Answer, Cause, Families, IpFamily, LookupError, Query, Source};
+use reseau::dns::{self, Answer, Cause, Families, IpFamily, LookupError, Query, Source};
 use reseau::error::{Class, Error, Operation, Phase, class_of};
 use watchdog::watched;
 
@@ -221,6 +221,28 @@ fn the_system_knows_this_machine() {
         assert!(LookupError::of(&error).unwrap().code().is_some());
         assert!(error.to_string().starts_with("resolve nobody.invalid: name: "), "{error}");
         assert!(!resolver.reverse(ip("127.0.0.1")).or_numeric().wait().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn the_addresses_of_this_machine_can_be_bound() {
+    watched("the_addresses_of_this_machine_can_be_bound", || {
+        let interfaces = dns::interfaces().unwrap();
+        let names: HashSet<_> = interfaces.iter().map(|one| one.name().to_owned()).collect();
+        assert_eq!(names.len(), interfaces.len(), "an interface is listed twice");
+        let all = dns::ip_addrs(true).unwrap();
+        assert!(all.contains(&ip("127.0.0.1")));
+        for addr in interfaces.iter().flat_map(|one| one.addrs()) {
+            assert!(addr.prefix_len() <= if addr.ip().is_ipv4() { 32 } else { 128 }, "{addr}");
+            assert!(addr.reaches(addr.ip()));
+            // One of the link's own network has a zone, without which it cannot be bound.
+            let linked = matches!(addr.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local());
+            if all.contains(&addr.ip()) && !linked {
+                std::net::UdpSocket::bind((addr.ip(), 0)).expect("an address of this machine");
+            }
+        }
+        assert!(dns::ip_addrs(false).unwrap().iter().all(|ip| all.contains(ip)));
+        assert!(dns::host_name().is_ok_and(|name| !name.contains('\0')));
     });
 }
 

@@ -41,6 +41,7 @@ mod query;
 mod realm;
 mod reply;
 mod resolver;
+pub mod services;
 mod source;
 
 pub use error::{Cause, LookupError};
@@ -48,7 +49,7 @@ pub use families::Families;
 #[cfg(feature = "async")]
 pub use lookup::Looking;
 pub use lookup::Lookup;
-pub use machine::host_name;
+pub use machine::{Interface, InterfaceAddr, host_name, interfaces, ip_addr, ip_addrs};
 pub use query::{Answer, IpFamily, Query, Source};
 #[allow(unused_imports)] // For the dialer.
 pub(crate) use reply::Pending;

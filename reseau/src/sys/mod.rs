@@ -48,6 +48,7 @@ mod claim;
 pub(crate) mod counter;
 mod credentials;
 mod descriptor;
+pub(crate) mod interfaces;
 #[allow(dead_code)]
 pub(crate) mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,7 +1,7 @@
 //! The system's resolver: calls that block for as long as it likes.
 //!
 //! `names_unix.rs` and `names_windows.rs` say the same in the same order: `addrs(name, v6)`,
-//! `name_of(ip)`, `host_name()`.
+//! `name_of(ip)`, `host_name()`, `services()` (where the system keeps its table of services).
 #![allow(unsafe_code)]
 
 use std::io;
@@ -14,7 +14,7 @@ mod system;
 #[path = "names_windows.rs"]
 mod system;
 
-pub(crate) use system::{addrs, host_name, name_of};
+pub(crate) use system::{addrs, host_name, name_of, services};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -34,22 +34,19 @@ pub(crate) enum Why {
     System(io::Error),
 }
 
-/// The address in a raw one, which is `len` bytes long.
+/// The address in a raw one of IPv4 or IPv6, which is `len` bytes long: what it lacks is zero.
 ///
 /// # Safety
 /// `raw` points to that many readable bytes.
-unsafe fn ip(raw: *const u8, len: usize) -> Option<IpAddr> {
-    let fill = |storage: *mut socket2::SockAddrStorage, space: *mut socket2::socklen_t| {
-        // SAFETY: `space` is the size of what `storage` points to.
-        let room = usize::try_from(unsafe { *space }).unwrap_or(0);
-        let cut = len.min(room);
-        // SAFETY: both are at least that long, and the one is fresh, so they do not overlap.
-        unsafe { std::ptr::copy_nonoverlapping(raw, storage.cast::<u8>(), cut) };
-        // SAFETY: `space` may be written.
-        unsafe { *space = cut as socket2::socklen_t };
-        Ok(())
-    };
-    // SAFETY: the storage was zeroed, is filled with the address, and its length is set.
-    let ((), addr) = unsafe { socket2::SockAddr::try_init(fill) }.ok()?;
-    addr.as_socket().map(|addr| addr.ip())
+pub(super) unsafe fn ip(raw: *const u8, len: usize, v6: bool) -> IpAddr {
+    // On every system: family and port are four bytes; then comes the address, before which IPv6
+    // has four bytes more.
+    let mut bytes = [0; 24];
+    // SAFETY: there are so many bytes, and the array is nobody else's.
+    unsafe { std::ptr::copy_nonoverlapping(raw, bytes.as_mut_ptr(), len.min(bytes.len())) };
+    if v6 {
+        IpAddr::from(std::array::from_fn::<u8, 16, _>(|at| bytes[8 + at]))
+    } else {
+        IpAddr::from(std::array::from_fn::<u8, 4, _>(|at| bytes[4 + at]))
+    }
 }

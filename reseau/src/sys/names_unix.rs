@@ -2,6 +2,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int};
@@ -29,9 +30,9 @@ pub(crate) fn addrs(name: &str, v6: bool) -> Result<Vec<IpAddr>, NameFault> {
     // SAFETY: null, or an entry of the list, which lives until `list` is dropped.
     while let Some(entry) = unsafe { next.as_ref() } {
         next = entry.ai_next;
-        if !entry.ai_addr.is_null() {
+        if entry.ai_family == hints.ai_family && !entry.ai_addr.is_null() {
             // SAFETY: the address of an entry is as long as the entry says.
-            found.extend(unsafe { super::ip(entry.ai_addr.cast(), entry.ai_addrlen as usize) });
+            found.push(unsafe { super::ip(entry.ai_addr.cast(), entry.ai_addrlen as usize, v6) });
         }
     }
     Ok(found)
@@ -71,6 +72,11 @@ pub(crate) fn host_name() -> io::Result<String> {
     }
     let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
     Ok(String::from_utf8_lossy(&name[..len]).into_owned())
+}
+
+/// Where the system keeps its table of services.
+pub(crate) fn services() -> PathBuf {
+    "/etc/services".into()
 }
 
 /// What `getaddrinfo` has allocated.

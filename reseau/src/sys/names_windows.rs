@@ -1,6 +1,7 @@
 //! The resolver of Winsock.
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::Once;
 
@@ -31,9 +32,9 @@ pub(crate) fn addrs(name: &str, v6: bool) -> Result<Vec<IpAddr>, NameFault> {
     // SAFETY: null, or an entry of the list, which lives until `list` is dropped.
     while let Some(entry) = unsafe { next.as_ref() } {
         next = entry.ai_next;
-        if !entry.ai_addr.is_null() {
+        if entry.ai_family == hints.ai_family && !entry.ai_addr.is_null() {
             // SAFETY: the address of an entry is as long as the entry says.
-            found.extend(unsafe { super::ip(entry.ai_addr.cast(), entry.ai_addrlen) });
+            found.push(unsafe { super::ip(entry.ai_addr.cast(), entry.ai_addrlen, v6) });
         }
     }
     Ok(found)
@@ -74,6 +75,12 @@ pub(crate) fn host_name() -> io::Result<String> {
         return Err(io::Error::from_raw_os_error(unsafe { w::WSAGetLastError() }));
     }
     Ok(text(&name))
+}
+
+/// Where the system keeps its table of services.
+pub(crate) fn services() -> PathBuf {
+    let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+    [root.into(), PathBuf::from(r"System32\drivers\etc\services")].iter().collect()
 }
 
 /// What `GetAddrInfoW` has allocated.
