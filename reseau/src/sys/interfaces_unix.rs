@@ -101,11 +101,11 @@ unsafe fn mask(raw: *const sockaddr, len: usize, v6: bool) -> Option<IpAddr> {
     Some(unsafe { ip(raw.cast(), len, v6) })
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 /// The address of the hardware, if the entry has one of six bytes.
 ///
 /// # Safety
 /// `raw` is an address that `getifaddrs` gave.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     // SAFETY: an address.
     let family = unsafe { (*raw).sa_family };
@@ -117,10 +117,6 @@ unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     (link.sll_halen == 6).then(|| std::array::from_fn(|at| link.sll_addr[at]))
 }
 
-/// The address of the hardware, if the entry has one of six bytes.
-///
-/// # Safety
-/// `raw` is an address that `getifaddrs` gave.
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -130,6 +126,10 @@ unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     target_os = "illumos",
     target_os = "solaris"
 ))]
+/// The address of the hardware, if the entry has one of six bytes.
+///
+/// # Safety
+/// `raw` is an address that `getifaddrs` gave.
 unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     // SAFETY: an address.
     let family = unsafe { (*raw).sa_family };
@@ -147,10 +147,6 @@ unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     mac.filter(|mac| *mac != [0; 6])
 }
 
-/// Nothing is known of it here.
-///
-/// # Safety
-/// None is needed.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -162,6 +158,10 @@ unsafe fn mac(raw: *const sockaddr) -> Option<[u8; 6]> {
     target_os = "illumos",
     target_os = "solaris"
 )))]
+/// Nothing is known of it here.
+///
+/// # Safety
+/// None is needed.
 unsafe fn mac(_raw: *const sockaddr) -> Option<[u8; 6]> {
     None
 }
