@@ -122,7 +122,7 @@ fn a_connect_to_nobody_ends_by_its_deadline_and_leaves_nothing() {
             }
             let cut = reseau::timeout(SHORT, VsockStream::connect_addr(nobody())).await;
             assert!(cut.is_err(), "ten seconds are longer");
-            assert_eq!(settled(before).await, before, "descriptors");
+            assert!(settled(before).await <= before, "descriptors");
         });
     });
 }

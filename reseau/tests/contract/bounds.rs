@@ -88,26 +88,23 @@ fn a_flooded_lane_does_not_overshoot_again(kind: Kind) {
         socket.set_recv_buffer_size(1 << 20).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(8).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let peer = std::thread::spawn(move || {
-            let mut peer = std::net::TcpStream::connect(addr).unwrap();
-            while std::io::Write::write_all(&mut peer, &[7; 1 << 16]).is_ok() {}
-        });
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.set_nonblocking(true).unwrap();
+        // Until both buffers of the kernel are full.
+        let mut fill = || while std::io::Write::write(&mut peer, &[7; 1 << 16]).is_ok() {};
         let (mut server, _) = listener.accept().await.unwrap();
         while poll_once(server.recv()).await.is_some() {}
         while server.queued() < WINDOW {
+            fill();
             reseau::sleep(Duration::from_millis(1)).await;
         }
-        reseau::sleep(Duration::from_millis(20)).await; // The kernel's buffer is full now.
         for round in 0..20 {
+            fill();
             while poll_once(server.recv()).await.is_some() {} // Who waits has it all begin again.
             reseau::sleep(Duration::from_millis(1)).await;
             let queued = server.queued();
             assert!(queued <= WINDOW + BLOCK, "round {round}: {queued} bytes queued");
         }
-        drop(server);
-        drop(listener);
-        reseau::offload(move || peer.join().unwrap()).await.unwrap();
     });
 }
 

@@ -73,7 +73,12 @@ fn an_aborted_stream_holds_up_nobody(kind: Kind) {
         assert!(client.unsent() > 0, "the peer takes nothing any more");
         let before = descriptors();
         client.abort().unwrap();
-        settle().await;
+        for _ in 0..100 {
+            settle().await;
+            if descriptors() < before {
+                break;
+            }
+        }
         if kind != Kind::Sim && cfg!(unix) {
             assert_eq!(descriptors(), before - 1, "closed, though the peer takes nothing");
         }

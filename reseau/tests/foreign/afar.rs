@@ -143,12 +143,13 @@ fn connects_to_nowhere(stage: &mut Stage) {
     let addr = socket.local_addr().unwrap().as_socket().unwrap();
     tokio_of_many().block_on(async {
         let mut crowd = Vec::new();
-        let limit = Duration::from_millis(100);
-        while let Ok(stream) =
-            tokio::time::timeout(limit, TcpStream::connect_on(&stage.remote, addr)).await
-        {
+        // Linux lets in one more than it was told; what others do has to be tried.
+        let (most, limit) = if cfg!(target_os = "linux") { (2, 60_000) } else { (100, 100) };
+        let limit = Duration::from_millis(limit);
+        while crowd.len() < most {
+            let connecting = TcpStream::connect_on(&stage.remote, addr);
+            let Ok(stream) = tokio::time::timeout(limit, connecting).await else { break };
             crowd.push(stream.unwrap());
-            assert!(crowd.len() < 100, "the backlog has no end");
         }
         let remote = stage.remote.clone();
         let hanging = tokio::spawn(async move { TcpStream::connect_on(&remote, addr).await });

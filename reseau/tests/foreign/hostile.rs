@@ -4,7 +4,7 @@ use crate::foreign;
 use crate::stage::{Stage, accept, block_on, poll_once, poll_with};
 use reseau::{Chunk, TcpStream};
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::thread;
@@ -62,15 +62,17 @@ fn wakers_own_the_stream_they_wait_for(stage: &mut Stage) {
 }
 
 fn wakers_panic(stage: &mut Stage) {
-    struct Bomb;
+    #[derive(Default)]
+    struct Bomb(AtomicBool);
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
             panic!("a bomb in a waker, on purpose")
         }
     }
     let (mut stream, mut peer) = stage.pair();
     for word in [b"tick", b"tock"] {
-        assert!(poll_with(&Waker::from(Arc::new(Bomb)), stream.recv()).is_none());
+        assert!(poll_with(&Waker::from(Arc::<Bomb>::default()), stream.recv()).is_none());
         peer.write_all(word).unwrap();
         while stream.queued() < 4 {
             thread::yield_now();
@@ -78,12 +80,15 @@ fn wakers_panic(stage: &mut Stage) {
         assert_eq!(&*block_on(stream.recv()).unwrap().unwrap(), word);
     }
     // A deadline and the end of the loop wake, too.
-    let soon = std::time::Instant::now() + std::time::Duration::from_millis(200);
+    let bomb = Arc::<Bomb>::default();
+    assert!(poll_with(&Waker::from(bomb.clone()), stream.recv()).is_none());
+    let soon = std::time::Instant::now() + std::time::Duration::from_millis(20);
     stream.set_deadlines(Some(soon), None);
-    assert!(poll_with(&Waker::from(Arc::new(Bomb)), stream.recv()).is_none());
-    thread::sleep(std::time::Duration::from_millis(300));
+    while !bomb.0.load(SeqCst) {
+        thread::yield_now();
+    }
     stream.set_deadlines(None, None);
-    assert!(poll_with(&Waker::from(Arc::new(Bomb)), stream.recv()).is_none());
+    assert!(poll_with(&Waker::from(Arc::<Bomb>::default()), stream.recv()).is_none());
     stage.stop();
     assert!(block_on(stream.recv()).is_err());
 }

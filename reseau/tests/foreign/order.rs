@@ -79,9 +79,10 @@ fn dropped_recv_loses_nothing(stage: &mut Stage) {
 /// Frames are sent or not, as the call says; in between, another thread's poll may be the one.
 fn dropped_send_is_whole_or_nothing(stage: &mut Stage) {
     let (mut stream, mut peer) = stage.pair();
+    let (full, start) = std::sync::mpsc::channel();
     let reader = thread::spawn(move || {
         let mut got = Vec::new();
-        thread::sleep(Duration::from_millis(20));
+        start.recv().unwrap(); // When all buffers are full.
         peer.read_to_end(&mut got).unwrap();
         got
     });
@@ -95,12 +96,14 @@ fn dropped_send_is_whole_or_nothing(stage: &mut Stage) {
             None => {
                 dropped += 1;
                 if dropped % 64 == 0 {
+                    let _ = full.send(());
                     thread::sleep(Duration::from_millis(1));
                 }
             }
         }
     }
     assert!(dropped > 0 || cfg!(windows)); // (Its buffers grow.)
+    full.send(()).unwrap();
     block_on(stream.close()).unwrap();
     let got = reader.join().unwrap();
     assert_eq!(got.len(), sent.len() * 3000);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{error::Elapsed, timeout};
 
-/// Serves until no connection comes for `patience`.
-async fn serve(listener: TcpListener, patience: Duration) -> io::Result<usize> {
+/// Serves until no connection comes for a while: a long one while there are fewer than `few`.
+async fn serve(listener: TcpListener, few: usize) -> io::Result<usize> {
     let mut served = 0;
     loop {
+        let patience = Duration::from_millis(if served < few { 20_000 } else { 20 });
         let accepted: Result<_, Elapsed> = timeout(patience, listener.accept()).await;
         let Ok(accepted) = accepted else { return Ok(served) };
         let (mut stream, peer) = accepted?;
@@ -29,7 +30,7 @@ pub(super) async fn main() -> io::Result<()> {
     for _ in 0..5 {
         streams.push(TcpStream::connect(addr).await?);
     }
-    let server = tokio::spawn(serve(listener, Duration::from_millis(200)));
+    let server = tokio::spawn(serve(listener, streams.len()));
     for stream in &mut streams {
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;

@@ -17,6 +17,7 @@ async fn reflect(socket: &UdpSocket, mut stop: oneshot::Receiver<()>) -> io::Res
     let (mut buf, mut got) = ([0; 16], 0);
     loop {
         tokio::select! {
+            biased; // What is there is answered before it stops.
             received = socket.recv_from(&mut buf) => {
                 let (n, from) = received?;
                 got += 1;
@@ -49,15 +50,15 @@ async fn ping(socket: &UdpSocket, count: u32, wanted: usize) -> io::Result<Tally
                 } else {
                     tally.answered.push(number);
                 }
-                if tally.answered.len() + tally.doubled as usize == wanted {
-                    end = Instant::now() + Duration::from_millis(5);
-                }
             }
             _ = clock.tick(), if tally.sent < count => {
                 socket.send(&tally.sent.to_be_bytes()).await?;
                 tally.sent += 1;
             }
             () = sleep_until(end) => return Ok(tally),
+        }
+        if tally.sent == count && tally.answered.len() + tally.doubled as usize == wanted {
+            end = end.min(Instant::now() + Duration::from_millis(5));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 struct Resolver {
@@ -117,7 +117,13 @@ pub(super) async fn main() -> io::Result<()> {
 
     // Nobody is there any more: a connected socket hears of it.
     if cfg!(target_os = "linux") {
-        let keeper = UdpSocket::bind(addr).await?;
+        let keeper = loop {
+            match UdpSocket::bind(addr).await {
+                // A socket that is dropped is closed by its loop, soon.
+                Err(error) if error.kind() == ErrorKind::AddrInUse => yield_now().await,
+                keeper => break keeper?,
+            }
+        };
         keeper.connect(addr).await?;
         let socket = UdpSocket::bind("127.0.0.1:0").await?;
         socket.connect(addr).await?;
