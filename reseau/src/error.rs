@@ -3,6 +3,7 @@
 //! Calls return [`std::io::Error`], so that they fit in wherever sockets are used; its payload is
 //! an [`Error`], which [`Error::of`] finds again. Hot paths return bare system errors;
 //! [`class_of`] judges both.
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
 use std::io;
@@ -10,6 +11,7 @@ use std::io;
 use crate::addr::Addr;
 
 mod codes;
+mod told;
 
 /// An operation on a socket that failed, and all that is known about it.
 ///
@@ -32,6 +34,8 @@ struct Detail {
     peer: Option<Addr>,
     attempts: Vec<Attempt>,
     hint: Option<&'static str>,
+    /// What a room above has to say of it, in a type of its own.
+    attachment: Option<Box<dyn Any + Send + Sync>>,
     source: io::Error,
 }
 
@@ -85,6 +89,8 @@ pub enum Phase {
     Socket,
     /// Reaching the peer.
     Connect,
+    /// Being led on by a proxy.
+    Proxy,
     /// The handshake of TLS.
     Tls,
     /// Moving data.
@@ -127,6 +133,7 @@ impl Error {
             peer: None,
             attempts: Vec::new(),
             hint: None,
+            attachment: None,
             source,
         }))
     }
@@ -193,41 +200,6 @@ impl Error {
 
     fn place(&self) -> Option<&Addr> {
         self.0.peer.as_ref().or(self.0.local.as_ref())
-    }
-}
-
-/// What the rooms above know and add.
-#[allow(dead_code)] // Not every build has a room for each of them.
-impl Error {
-    pub(crate) fn phase_at(mut self, phase: Phase) -> Self {
-        self.0.phase = Some(phase);
-        self
-    }
-
-    pub(crate) fn local(mut self, addr: Addr) -> Self {
-        self.0.local = Some(addr);
-        self
-    }
-
-    pub(crate) fn peer(mut self, addr: Addr) -> Self {
-        self.0.peer = Some(addr);
-        self
-    }
-
-    /// What the caller named, as he wrote it.
-    pub(crate) fn target(mut self, target: impl fmt::Display) -> Self {
-        self.0.target = Some(target.to_string().into());
-        self
-    }
-
-    pub(crate) fn attempt(mut self, addr: Addr, error: io::Error) -> Self {
-        self.0.attempts.push(Attempt { addr, error });
-        self
-    }
-
-    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
-        self.0.hint = Some(hint);
-        self
     }
 }
 
@@ -367,6 +339,7 @@ impl Phase {
             Self::Name => "name",
             Self::Socket => "socket",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Transfer => "transfer",
         }

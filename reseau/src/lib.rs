@@ -48,6 +48,7 @@
 //! - [`sockets`]: the sockets modules of Codon, Mojo and Julia, name for name.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.
+//! - [`connect`], [`dial`]: to a host by name, the best of its addresses, proxies on the way.
 //! - [`Resolver`], [`dns`]: names into addresses and back, services, interfaces; never blocking.
 //! - [`sim`]: the same program in a deterministic world.
 //! - [`opt`]: the options of sockets, as values.
@@ -89,6 +90,9 @@ mod sys;
 pub use addr::{
     Addr, Any, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind,
 };
+#[cfg(feature = "async")]
+pub use dial::{Connect, connect};
+pub use dial::{DialReport, Proxy};
 pub use dns::Resolver;
 #[cfg(feature = "async")]
 pub use driver::{DriverReport, Kind, Tried, probe};

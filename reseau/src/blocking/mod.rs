@@ -49,18 +49,23 @@
 //!
 //! What differs: the backlog of a listener is 511 (std: 128); what UDP does on Windows
 //! ([`UdpSocket`]).
+mod bell;
 mod calls;
+mod connect;
 mod deadline;
 mod handle;
+mod stream;
 mod tcp;
 mod udp;
 pub mod unix;
 pub mod vsock;
 
+pub use connect::{Connect, connect};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
     ToSocketAddrs,
 };
+pub use stream::Stream;
 pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -1,8 +1,52 @@
-//! Reaching the other end: proxies on the way.
+//! Reaching the other end, whatever the network does: names and addresses raced, proxies on the
+//! way, and a report of what was tried.
+//!
+//! `reseau::connect("example.com:https")` (in threads:
+//! [`blocking::connect`](crate::blocking::connect())) does what RFC 8305 ("Happy Eyeballs") says:
+//!
+//! - the addresses of IPv6 and those of IPv4 are asked for at the same time. The first IPv6 address
+//!   is tried as soon as it is known; IPv4, when it is known first, waits 50 ms for it;
+//! - the families take turns. An attempt that does not connect within 250 ms goes on, and beside it
+//!   the next one starts; when the latest attempt fails, the next one starts at once;
+//! - the first connection wins, and all others are closed.
+//!
+//! One deadline holds for everything together. `docs/dialling.md` shows, for many a broken network,
+//! when a connection is there.
+//!
+//! ```
+//! use reseau::{Resolver, blocking};
+//! use std::time::Duration;
+//!
+//! let listener = blocking::TcpListener::bind("127.0.0.1:0")?;
+//! let addr = listener.local_addr()?;
+//! // Nobody answers at the first address, and nobody waits long for that.
+//! let nobody = "127.0.0.2".parse().unwrap();
+//! let resolver = Resolver::fixed([("db.internal", [nobody, addr.ip()])]);
+//! let (stream, report) = blocking::connect(("db.internal", addr.port()))
+//!     .resolver(&resolver)
+//!     .limit(Duration::from_secs(5))
+//!     .wait_with_report()?;
+//! assert_eq!(report.won().unwrap().addr(), &addr.into());
+//! println!("{report}");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#[cfg(feature = "async")]
+mod connect;
+mod course;
 mod hop;
 mod http_connect;
+mod plan;
 mod proxy;
+mod race;
+mod report;
 mod socks5;
 
+#[cfg(feature = "async")]
+pub use connect::{Connect, Connecting, connect};
 pub use hop::{Hop, HopError, SocksReply};
+pub use plan::Unconnected;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
+pub use report::{AttemptRecord, DialReport, HopRecord, LookupRecord, News, Outcome};
+
+pub(crate) use course::{Attempt, Course, Door, Failure, late};
+pub(crate) use plan::{Plan, words};

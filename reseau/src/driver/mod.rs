@@ -295,12 +295,9 @@ fn attempt(fd: &Fd, op: &Op, started: &mut bool, supply: &mut Supply) -> Option<
 
 /// Whether a connect that is under way is over, and how.
 fn connected(fd: &Fd) -> Option<Event> {
-    match fd.take_error() {
-        Ok(Some(error)) | Err(error) => Some(Event::Failed(Fault::from(&error))),
-        Ok(None) => match fd.peer_addr() {
-            Ok(_) => Some(Event::Connected),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
-            Err(error) => Some(Event::Failed(Fault::from(&error))),
-        },
+    match fd.is_connected() {
+        Ok(true) => Some(Event::Connected),
+        Ok(false) => None,
+        Err(error) => Some(Event::Failed(Fault::from(&error))),
     }
 }

@@ -41,10 +41,16 @@ impl Handle {
         Self { socket: Socket::polled(fd, home.clone()), closes: true }
     }
 
-    pub(super) async fn connect(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
+    /// A stream that begins to connect.
+    pub(super) fn start(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
         let socket = Socket::stream(fd, home.clone()).passing(addr.unix().is_some());
         let handle = Self { socket, closes: true };
         handle.socket.start_connect(addr)?;
+        Ok(handle)
+    }
+
+    pub(super) async fn connect(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
+        let handle = Self::start(fd, home, addr)?;
         poll_fn(|cx| handle.socket.poll_connected(cx)).await?;
         Ok(handle)
     }

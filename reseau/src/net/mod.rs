@@ -46,6 +46,7 @@
 //!   [`Error::os_code`](crate::Error::os_code), no longer `raw_os_error`.
 //! - A listener's backlog is 511.
 mod any;
+mod attempt;
 mod builder;
 mod calls;
 mod closing;
@@ -70,6 +71,7 @@ pub mod unix;
 mod unix_datagram;
 pub mod vsock;
 
+pub(crate) use attempt::Attempt;
 pub use builder::Socket;
 pub use datagram::Datagram;
 pub use detach::{Detached, DetachedListener};

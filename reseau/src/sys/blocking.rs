@@ -80,6 +80,19 @@ pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io
     }
 }
 
+/// Sleeps until one of `recv` can receive, one of `send` can send or has failed, `limit` is over,
+/// or a signal came.
+pub(crate) fn wait_any(
+    recv: &[&OsSocket],
+    send: &[&OsSocket],
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    match system::wait_any(recv, send, limit) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        result => result,
+    }
+}
+
 /// Initialized bytes as the space that receiving calls take.
 pub(super) fn uninit(space: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: same layout; the receiving calls write nothing but initialized bytes.

@@ -18,6 +18,8 @@
 //! - `is_nonblocking(socket)`, where the system tells, else `false`;
 //! - `at_once(socket, side, call)`: `call`, given the flags by which it will not wait;
 //! - `wait(socket, side, limit)`: sleeps until the call would not wait; `false` when time is up;
+//! - `wait_any(recv, send, limit)`: sleeps until one of the first can receive or one of the second
+//!   send or has failed, or time is up;
 //! - `is_shut(socket)`: whether receiving was ended, where `recv` of a datagram does not tell;
 //! - `number(socket)`: what descriptors are called here, and this one's number;
 //! - `TIMED_OUT`, `TIMEOUT_MIN`, `AT_ONCE_MAX`: facts about timeouts;
@@ -206,6 +208,18 @@ impl Fd {
                 Err(error) => Err(error),
             },
             port => port.connect(addr))
+    }
+
+    /// Whether a connect that is under way has succeeded; its error, if it failed.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.take_error()? {
+            return Err(error);
+        }
+        match self.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the error that the kernel keeps for this socket.

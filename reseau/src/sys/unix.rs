@@ -202,6 +202,24 @@ pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io
     }
 }
 
+pub(crate) fn wait_any(
+    recv: &[&OsSocket],
+    send: &[&OsSocket],
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    let entry = |events| {
+        move |socket: &&OsSocket| libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 }
+    };
+    let recv = recv.iter().map(entry(libc::POLLIN));
+    let mut entries: Vec<_> = recv.chain(send.iter().map(entry(libc::POLLOUT))).collect();
+    let count = libc::nfds_t::try_from(entries.len()).unwrap_or(libc::nfds_t::MAX);
+    // SAFETY: the entries outlive the call, and their count is theirs.
+    match unsafe { libc::poll(entries.as_mut_ptr(), count, super::millis(limit)) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Linux says "would block" for datagrams that can never come, and poll says that they are there.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_shut(socket: &OsSocket) -> bool {

@@ -7,8 +7,8 @@ use std::mem::{MaybeUninit, offset_of};
 use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::time::Duration;
 use windows_sys::Win32::Networking::WinSock::{
-    MSG_PEEK, POLLRDNORM, POLLWRNORM, SOCKADDR_STORAGE, SOCKADDR_UN, SOCKET, SOCKET_ERROR,
-    WSAEAFNOSUPPORT, WSAETIMEDOUT, WSAEWOULDBLOCK, WSAPOLLFD, WSAPoll,
+    FD_SET, MSG_PEEK, POLLRDNORM, POLLWRNORM, SOCKADDR_STORAGE, SOCKADDR_UN, SOCKET, SOCKET_ERROR,
+    TIMEVAL, WSAEAFNOSUPPORT, WSAETIMEDOUT, WSAEWOULDBLOCK, WSAPOLLFD, WSAPoll, select,
 };
 
 /// Windows has no SIGPIPE.
@@ -134,6 +134,35 @@ pub(crate) fn wait(socket: &OsSocket, side: Side, limit: Option<Duration>) -> io
     match unsafe { WSAPoll(&raw mut entry, 1, super::millis(limit)) } {
         SOCKET_ERROR => Err(io::Error::last_os_error()),
         count => Ok(count > 0),
+    }
+}
+
+/// By `select`: what a failed connect looks like to `WSAPoll` depends on the age of the system.
+pub(crate) fn wait_any(
+    recv: &[&OsSocket],
+    send: &[&OsSocket],
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    let set = |sockets: &[&OsSocket]| {
+        let mut set = FD_SET { fd_count: 0, fd_array: [0; 64] };
+        for (place, socket) in set.fd_array.iter_mut().zip(sockets) {
+            *place = socket.as_raw_socket() as SOCKET;
+            set.fd_count += 1;
+        }
+        set
+    };
+    let (mut readable, mut writable, mut failed) = (set(recv), set(send), set(send));
+    let time = limit.map(|limit| {
+        let up = limit.as_micros().div_ceil(1000) * 1000;
+        let (secs, micros) = (up / 1_000_000, up % 1_000_000);
+        let secs = i32::try_from(secs).unwrap_or(i32::MAX);
+        TIMEVAL { tv_sec: secs, tv_usec: i32::try_from(micros).unwrap_or(0) }
+    });
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: three sets and a time (or none) that outlive the call; the first argument is ignored.
+    match unsafe { select(0, &raw mut readable, &raw mut writable, &raw mut failed, time) } {
+        SOCKET_ERROR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 

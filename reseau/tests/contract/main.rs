@@ -13,6 +13,7 @@ mod bounds;
 mod closing;
 mod datagrams;
 mod deadlines;
+mod dialling;
 mod drop_points;
 mod dropping;
 mod echo;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Counts the points at which futures wait, and drops some of them there.
-pub(super) struct Axe {
+pub(crate) struct Axe {
     when: When,
     habit: Habit,
     points: Cell<usize>,
@@ -21,7 +21,7 @@ enum When {
 
 /// What happens between the drop and the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Habit {
+pub(crate) enum Habit {
     /// Nothing: the same task asks again, in the same poll.
     AtOnce,
     /// What the dropped future waited for has happened meanwhile.
@@ -31,16 +31,16 @@ pub(super) enum Habit {
 }
 
 impl Axe {
-    pub(super) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self::new(When::Never, Habit::AtOnce)
     }
 
-    pub(super) fn at(number: usize, habit: Habit) -> Self {
+    pub(crate) fn at(number: usize, habit: Habit) -> Self {
         Self::new(When::At(number), habit)
     }
 
     /// Of sixteen points so many.
-    pub(super) fn often(most: usize, habit: Habit) -> Self {
+    pub(crate) fn often(most: usize, habit: Habit) -> Self {
         Self::new(When::Often(most), habit)
     }
 
@@ -48,16 +48,16 @@ impl Axe {
         Self { when, habit, points: Cell::new(0), falls: Cell::new(0) }
     }
 
-    pub(super) fn points(&self) -> usize {
+    pub(crate) fn points(&self) -> usize {
         self.points.get()
     }
 
-    pub(super) fn falls(&self) -> usize {
+    pub(crate) fn falls(&self) -> usize {
         self.falls.get()
     }
 
     /// Makes a call until it is done, whatever is dropped on the way.
-    pub(super) async fn over<T>(&self, mut call: impl AsyncFnMut() -> T) -> T {
+    pub(crate) async fn over<T>(&self, mut call: impl AsyncFnMut() -> T) -> T {
         loop {
             if let Some(value) = self.once(call()).await {
                 return value;
@@ -67,7 +67,7 @@ impl Axe {
     }
 
     /// Awaits a future, unless it is dropped on the way.
-    pub(super) async fn once<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn once<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
@@ -84,7 +84,7 @@ impl Axe {
         .await
     }
 
-    pub(super) async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         if self.habit == Habit::AfterAPause {
             reseau::sleep(Duration::from_micros(700)).await;
         }

@@ -4,7 +4,7 @@
 //! is left pending, that future is dropped, and the call made anew (or given up, where the call
 //! takes the socket along). Whatever is dropped, the bytes, the connections and the descriptors are
 //! exactly those of a run in which nothing is.
-mod axe;
+pub(crate) mod axe;
 mod messages;
 mod script;
 

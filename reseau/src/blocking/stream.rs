@@ -1,0 +1,190 @@
+//! A connection of whatever family: [`Stream`].
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::time::Instant;
+
+use super::{TcpStream, UnixStream, VsockStream};
+use crate::addr::Addr;
+use crate::sys::OsSocket;
+
+/// A connection of whatever family, as [`connect`](super::connect()) gives it.
+///
+/// What only one family has is had by taking it out:
+///
+/// ```
+/// use reseau::blocking::{Stream, TcpListener, connect};
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let Stream::Tcp(stream) = connect(listener.local_addr()?).wait()? else { unreachable!() };
+/// stream.set_nodelay(true)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// What all have is had by itself; reads and writes go through a shared reference, too:
+///
+/// ```
+/// use reseau::blocking::{TcpListener, connect};
+/// use std::io::{Read, Write};
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = connect(listener.local_addr()?).wait()?;
+/// (&stream).write_all(b"over")?;
+/// stream.finish()?;
+/// let mut text = String::new();
+/// listener.accept()?.0.read_to_string(&mut text)?;
+/// assert_eq!(text, "over");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stream {
+    /// Of TCP.
+    Tcp(TcpStream),
+    /// Of a Unix-domain socket.
+    Unix(UnixStream),
+    /// Between a virtual machine and its host.
+    Vsock(VsockStream),
+}
+
+/// One call, on whichever it is.
+macro_rules! each {
+    ($stream:expr, $one:ident => $call:expr) => {
+        match $stream {
+            Stream::Tcp($one) => $call,
+            Stream::Unix($one) => $call,
+            Stream::Vsock($one) => $call,
+        }
+    };
+}
+
+impl Stream {
+    /// A socket that is connected to `addr`.
+    pub(super) fn new(socket: OsSocket, addr: &Addr) -> Self {
+        match addr {
+            Addr::Inet(_) => Self::Tcp(TcpStream::from_socket(socket)),
+            Addr::Vsock(_) => Self::Vsock(VsockStream::from_socket(socket)),
+            Addr::Unix(_) | Addr::Pipe(_) => Self::Unix(UnixStream::from_socket(socket)),
+        }
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<Addr> {
+        each!(self, stream => stream.local_addr().map(Addr::from))
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// The system's; `NotConnected` when the connection has ended.
+    pub fn peer_addr(&self) -> io::Result<Addr> {
+        each!(self, stream => stream.peer_addr().map(Addr::from))
+    }
+
+    /// Sets the points in time at which reads and writes are late. `None`: never.
+    pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
+        each!(self, stream => stream.set_deadlines(recv, send));
+    }
+
+    /// Says that nothing more will be written: the other end reads to the end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(&self) -> io::Result<()> {
+        each!(self, stream => stream.finish())
+    }
+
+    /// Ends reading, writing or both.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        each!(self, stream => stream.shutdown(how))
+    }
+
+    /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        each!(self, stream => stream.peek(buf))
+    }
+
+    /// A second handle to the same connection, with deadlines of its own.
+    ///
+    /// # Errors
+    /// When the process or the system has no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+            Self::Vsock(stream) => Self::Vsock(stream.try_clone()?),
+        })
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        each!(self, stream => { let mut stream = stream; stream.read(buf) })
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        each!(self, stream => { let mut stream = stream; stream.read_vectored(bufs) })
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        each!(self, stream => { let mut stream = stream; stream.write(bytes) })
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        each!(self, stream => { let mut stream = stream; stream.write_vectored(parts) })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(parts)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
+impl From<VsockStream> for Stream {
+    fn from(stream: VsockStream) -> Self {
+        Self::Vsock(stream)
+    }
+}
