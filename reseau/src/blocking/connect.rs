@@ -157,7 +157,8 @@ fn race(course: &mut Course<Attempt>) -> Result<io::Result<Attempt>, dial::Failu
         Ok(bell) => bell,
         Err(error) => return Ok(Err(error)),
     };
-    let waker = bell.as_ref().map_or(Waker::noop().clone(), |bell| Waker::from(bell.clone()));
+    let waker =
+        bell.as_ref().map_or_else(|| Waker::noop().clone(), |bell| Waker::from(bell.clone()));
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Some(bell) = &bell {

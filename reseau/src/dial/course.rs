@@ -13,6 +13,7 @@ use super::race::{Pace, Race, Step};
 use super::report::{Clerk, DialReport};
 use crate::addr::{Addr, Endpoint, Host, Scheme};
 use crate::clock;
+use crate::dns::services::{self, Protocol};
 use crate::dns::{Cause, Families, IpFamily, LookupError, Pending, Query};
 use crate::error::{Error, Operation, Phase};
 use crate::sys::Fd;
@@ -384,7 +385,7 @@ fn goal(to: &Endpoint) -> io::Result<Goal> {
         Some(Host::Name(name)) => Ok(Goal::Name(name.clone(), port(to)?)),
         _ => match to.clone().with_port(port(to)?) {
             to if to.host().is_some() || to.port().is_none() => {
-                match to.to_addr_with(crate::sys::multicast::index_of)? {
+                match to.to_addr_with(crate::sys::zone::index_of)? {
                     Addr::Inet(addr) => Ok(Goal::Literal(addr)),
                     addr => Ok(Goal::Straight(addr)),
                 }
@@ -400,10 +401,7 @@ fn goal(to: &Endpoint) -> io::Result<Goal> {
 /// The port of TCP, also where it is a service's name; 0 where there are none.
 fn port(to: &Endpoint) -> io::Result<u16> {
     match to.service() {
-        Some(service) => {
-            let what = format!("which port {service} is, is not known here: write its number");
-            Err(io::Error::new(io::ErrorKind::Unsupported, what))
-        }
+        Some(service) => services::port(service, Protocol::Tcp).map_err(|error| bare(&error)),
         None => Ok(to.port().unwrap_or(0)),
     }
 }

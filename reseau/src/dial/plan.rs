@@ -144,7 +144,7 @@ impl Plan {
             Ok(proxy) => self.via.push(proxy),
             Err(error) => {
                 let flaw = io::Error::from(error.into());
-                self.flaw.get_or_insert(Error::new(Operation::Connect, flaw).into());
+                self.flaw.get_or_insert_with(|| Error::new(Operation::Connect, flaw).into());
             }
         }
     }

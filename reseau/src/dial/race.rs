@@ -62,7 +62,8 @@ struct Line {
 }
 
 impl Race {
-    /// A race among the addresses of `families`, each of which will be [`answered`](Self::answered).
+    /// A race among the addresses of `families`, for each of which [`answered`](Self::answered)
+    /// will be called.
     pub(crate) fn new(families: Families, pace: Pace) -> Self {
         let line = |family: Option<IpFamily>| Line {
             family,

@@ -126,13 +126,15 @@ fn what_cannot_be_dialled_says_why(kind: Kind) {
             ("example.com:99999", ErrorKind::InvalidInput, "65535"),
             ("example.com", ErrorKind::InvalidInput, "connect: endpoint \"example.com\": "),
             ("[::1%no-such-zone]:80", ErrorKind::NotFound, "no-such-zone"),
-            ("127.0.0.1:no-such-service", ErrorKind::Unsupported, "no-such-service"),
+            (
+                "127.0.0.1:no-such-thing",
+                ErrorKind::NotFound,
+                "no-such-thing: name: no such service",
+            ),
         ] {
             let error = connect(to).await.unwrap_err();
             assert!(error.to_string().contains(said), "{to}: {error}");
-            if cfg!(unix) || kind != ErrorKind::NotFound {
-                assert_eq!(error.kind(), kind, "{to}: {error}");
-            }
+            assert_eq!(error.kind(), kind, "{to}: {error}");
             assert_eq!(Error::of(&error).unwrap().operation(), Operation::Connect);
         }
         // Names that are none, or not there.

@@ -289,7 +289,8 @@ proptest! {
             // One family twice in a row: the other had nothing left, or nothing yet.
             let (one, other) = (IpFamily::of(one.ip()), IpFamily::of(other.ip()));
             let absent = if one == V4 { V6 } else { V4 };
-            let later = seen.starts[number + 1..].iter().any(|(_, a)| IpFamily::of(a.ip()) == absent);
+            let mut rest = seen.starts[number + 1..].iter();
+            let later = rest.any(|(_, addr)| IpFamily::of(addr.ip()) == absent);
             prop_assert!(one != other || !later || answered(absent) >= after, "no turns");
             // Nobody idles: an attempt starts when it may.
             let due = seen.fails.get(&number).map_or(before + wild.attempt_delay, |failed| {
