@@ -2,12 +2,15 @@
 //!
 //! One file per command. A command takes its arguments from clap, does its work, and ends with
 //! nothing or a [`Failure`]: one line on stderr and an exit code.
+mod arguments;
 mod doctor;
 mod echo;
 mod failure;
 mod figures;
+mod interfaces;
 mod json;
 mod paint;
+mod resolve;
 mod signals;
 
 use std::process::ExitCode;
@@ -21,6 +24,8 @@ fn main() -> ExitCode {
     let end = match matches.subcommand() {
         Some(("doctor", arguments)) => doctor::run(arguments),
         Some(("echo", arguments)) => echo::run(arguments),
+        Some(("resolve", arguments)) => resolve::run(arguments),
+        Some(("interfaces", arguments)) => interfaces::run(arguments),
         _ => Err(Failure::usage("no such command: see reseau --help")),
     };
     match end {
@@ -35,6 +40,8 @@ fn command() -> Command {
         .about("Sockets at the shell")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(resolve::command())
+        .subcommand(interfaces::command())
         .subcommand(echo::command())
         .subcommand(doctor::command())
 }

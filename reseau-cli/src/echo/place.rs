@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use reseau::blocking::UnixStream;
+use reseau::dns::services::{self, Protocol};
 use reseau::{Addr, UnixAddr};
 
 use super::spec::{Spec, Spot, Traffic};
@@ -26,11 +27,20 @@ impl Place {
     /// What a user asks for.
     pub(crate) fn asked(spec: &Spec) -> Result<Vec<Self>, Failure> {
         let exactly = |addr| Self::exactly(spec.traffic, addr);
-        if let Some([first, second]) = spec.endpoint.loopback_addrs() {
+        let mut endpoint = spec.endpoint.clone();
+        if let Some(service) = endpoint.service() {
+            let protocol = match spec.traffic {
+                Traffic::Streams => Protocol::Tcp,
+                Traffic::Datagrams => Protocol::Udp,
+            };
+            let port = services::port(service, protocol).map_err(Failure::usage)?;
+            endpoint = endpoint.with_port(port);
+        }
+        if let Some([first, second]) = endpoint.loopback_addrs() {
             let second = Self { optional: true, ..exactly(second.into()) };
             return Ok(vec![exactly(first.into()), second]);
         }
-        let addr = spec.endpoint.to_addr_with(zone_index).map_err(Failure::usage)?;
+        let addr = endpoint.to_addr().map_err(Failure::usage)?;
         Ok(vec![exactly(addr)])
     }
 
@@ -142,21 +152,6 @@ fn runtime_dir() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// The number of a network interface, where the system keeps it in a file.
-fn zone_index(zone: &str) -> io::Result<u32> {
-    let unknown = || {
-        let why = format!("no network interface is called {zone:?}; its number will do as well");
-        io::Error::new(io::ErrorKind::InvalidInput, why)
-    };
-    if zone.contains('/') || zone.starts_with('.') {
-        return Err(unknown());
-    }
-    fs::read_to_string(format!("/sys/class/net/{zone}/ifindex"))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .ok_or_else(unknown)
-}
-
 /// Echo's own port is 7, and needs root.
 const PORT: u16 = 7007;
 
@@ -174,13 +169,20 @@ mod tests {
         assert_eq!(asked(":80").unwrap(), ["127.0.0.1:80", "[::1]:80"]);
         assert_eq!(asked("udp://:80").unwrap(), ["udp://127.0.0.1:80", "udp://[::1]:80"]);
         assert_eq!(asked("10.0.0.1:80").unwrap(), ["10.0.0.1:80"]);
+        assert_eq!(asked("udp://[::1]:domain").unwrap(), ["udp://[::1]:53"]);
+        assert_eq!(asked(":http").unwrap(), ["127.0.0.1:80", "[::1]:80"]);
         let places = Place::asked(&":80".parse().unwrap()).unwrap();
         assert_eq!(places.iter().map(|p| p.optional).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]
     fn names_and_unknown_zones_are_refused() {
-        for text in ["example.com:80", "[fe80::1%no-such-interface]:80", "[fe80::1%..]:80"] {
+        for text in [
+            "example.com:80",
+            "127.0.0.1:no-such-name",
+            "[fe80::1%no-such-interface]:80",
+            "[fe80::1%..]:80",
+        ] {
             assert!(asked(text).is_err(), "{text}");
         }
     }
