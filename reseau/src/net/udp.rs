@@ -11,7 +11,7 @@ use crate::driver::Side;
 use crate::error::Operation;
 use crate::opt;
 use crate::rt::Remote;
-use crate::sys::{self, Kind, multicast};
+use crate::sys::{self, Kind};
 
 /// A UDP socket. What it has beside its own calls is [`Datagram`]'s.
 pub type UdpSocket = Datagram<Inet>;
@@ -178,7 +178,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// `NotFound` or the like if there is no such interface, `InvalidInput` if it is no group.
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.fd().os()?.join_multicast_v4(&group, &interface)
+        self.fd().set_member(group.into(), &interface.into(), true)
     }
 
     /// Leaves a group of IPv4.
@@ -186,7 +186,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// The system's: it was not joined.
     pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.fd().os()?.leave_multicast_v4(&group, &interface)
+        self.fd().set_member(group.into(), &interface.into(), false)
     }
 
     /// Joins a group of IPv6, on the interface of that number (0: any).
@@ -212,7 +212,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// As [`join_multicast_v4`](Self::join_multicast_v4).
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.fd().os()?.join_multicast_v6(group, interface)
+        self.fd().set_member((*group).into(), &interface.into(), true)
     }
 
     /// Leaves a group of IPv6.
@@ -220,7 +220,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// The system's: it was not joined.
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.fd().os()?.leave_multicast_v6(group, interface)
+        self.fd().set_member((*group).into(), &interface.into(), false)
     }
 }
 
@@ -254,7 +254,7 @@ impl Datagram<Inet> {
     /// `NotFound` if no interface has that name, `Unsupported` for a way of telling that this
     /// system does not have; else the system's.
     pub fn join_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
-        multicast::set_member(self.fd().os()?, group, &on.into(), true)
+        self.fd().set_member(group, &on.into(), true)
     }
 
     /// Leaves a group on an interface.
@@ -262,7 +262,7 @@ impl Datagram<Inet> {
     /// # Errors
     /// As [`join_multicast`](Self::join_multicast); the system's if it was not joined.
     pub fn leave_multicast(&self, group: IpAddr, on: impl Into<InterfaceRef>) -> io::Result<()> {
-        multicast::set_member(self.fd().os()?, group, &on.into(), false)
+        self.fd().set_member(group, &on.into(), false)
     }
 
     /// Joins a group for what `source` sends to it: source-specific multicast (RFC 4607). More
@@ -298,7 +298,7 @@ impl Datagram<Inet> {
         source: IpAddr,
         on: impl Into<InterfaceRef>,
     ) -> io::Result<()> {
-        multicast::set_member_for(self.fd().os()?, group, source, &on.into(), true)
+        self.fd().set_member_for(group, source, &on.into(), true)
     }
 
     /// Leaves a group as for `source`.
@@ -311,7 +311,7 @@ impl Datagram<Inet> {
         source: IpAddr,
         on: impl Into<InterfaceRef>,
     ) -> io::Result<()> {
-        multicast::set_member_for(self.fd().os()?, group, source, &on.into(), false)
+        self.fd().set_member_for(group, source, &on.into(), false)
     }
 }
 

@@ -6,6 +6,35 @@ use crate::addr::InterfaceRef;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+/// The same for sockets of either kernel.
+#[cfg(feature = "async")]
+impl super::Fd {
+    pub(crate) fn set_member(
+        &self,
+        group: IpAddr,
+        on: &InterfaceRef,
+        member: bool,
+    ) -> io::Result<()> {
+        match self {
+            Self::Os(socket) => set_member(socket, group, on, member),
+            Self::Sim(port) => port.set_member(group, None, on, member),
+        }
+    }
+
+    pub(crate) fn set_member_for(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        on: &InterfaceRef,
+        member: bool,
+    ) -> io::Result<()> {
+        match self {
+            Self::Os(socket) => set_member_for(socket, group, source, on, member),
+            Self::Sim(port) => port.set_member(group, Some(source), on, member),
+        }
+    }
+}
+
 /// Joins `group`, or leaves it.
 pub(crate) fn set_member(
     socket: &OsSocket,

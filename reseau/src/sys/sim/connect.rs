@@ -1,4 +1,5 @@
 //! How connections come about: listen, connect, the handshake, accept.
+use super::groups::is_many;
 use super::kernel::{Arrival, Kernel, Mark, fail};
 use super::names::UnixName;
 use super::routes::{Route, ends};
@@ -296,9 +297,10 @@ pub(super) fn destination(ip: IpAddr) -> IpAddr {
     if ip.is_unspecified() { loopback(ip) } else { ip }
 }
 
-/// The address that a connection to `ip`, an address of this machine, comes from.
+/// The address that what is sent to `ip` comes from: itself, because it is one of this machine, or
+/// the loopback.
 pub(super) fn source(ip: IpAddr) -> IpAddr {
-    if ip.is_loopback() { loopback(ip) } else { ip }
+    if ip.is_loopback() || is_many(ip) { loopback(ip) } else { ip }
 }
 
 /// The loopback address of the family of `ip`.

@@ -1,9 +1,10 @@
 //! Datagrams: what all of them share. `packet.rs` has those of UDP, `local.rs` those of the Unix
 //! domain.
+use super::groups::Sources;
 use super::kernel::{Kernel, Mark, fail};
 use super::socket::{Family, Role, unnamed};
 use crate::addr::Addr;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +21,7 @@ pub(super) struct Dgram {
     pub(super) read_shut: bool,
     pub(super) write_shut: bool,
     /// The multicast addresses that it hears.
-    pub(super) groups: BTreeSet<IpAddr>,
+    pub(super) groups: BTreeMap<IpAddr, Sources>,
     /// Senders in the Unix domain that have found no room here.
     pub(super) waiting: BTreeSet<u64>,
     /// The socket that has last refused a datagram of this one for want of room.

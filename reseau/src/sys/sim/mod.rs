@@ -30,8 +30,9 @@
 //!   the `recv_buffer_size` is lost. A datagram counts for its bytes and 256 more. If nobody hears
 //!   it, a sender that is connected gets `ConnectionRefused` from his next call. `reuse_address`
 //!   shares a port as `reuse_port` does, but the latest socket gets everything.
-//! - A multicast group is heard by those who joined it and no others; broadcasts by every socket of
-//!   the port that has no address.
+//! - A multicast group is heard by those who joined it and no others, from the sources that they
+//!   asked for; broadcasts by every socket of the port that has no address. There is one interface:
+//!   `lo`, number 1, with every address.
 //! - Unix datagrams arrive at once, in order, and all of them. Beyond what a sender's
 //!   `send_buffer_size` or the receiver's queue of 11 holds, `send_to` would block; two sockets
 //!   that are connected with each other know no such queue. Records (`Seqpacket`) flow as bytes
@@ -46,6 +47,7 @@
 mod connect;
 mod datagram;
 mod faults;
+mod groups;
 mod hosts;
 mod kernel;
 mod local;
@@ -61,7 +63,7 @@ mod tests;
 
 use self::kernel::Kernel;
 use super::{Accepted, Domain, Fd, Kind, Side, unsupported};
-use crate::addr::Addr;
+use crate::addr::{Addr, InterfaceRef};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Shutdown};
 use std::path::Path;
@@ -246,16 +248,21 @@ impl Port {
         self.world.kernel().send_to(self.index, bytes, to)
     }
 
-    /// Begins to hear what is sent to the multicast address `group`.
-    #[cfg_attr(not(test), allow(dead_code))]
-    pub(crate) fn join(&self, group: IpAddr) -> io::Result<()> {
-        self.world.kernel().join(self.index, group)
-    }
-
-    /// The opposite of [`join`](Self::join).
-    #[cfg_attr(not(test), allow(dead_code))]
-    pub(crate) fn leave(&self, group: IpAddr) -> io::Result<()> {
-        self.world.kernel().leave(self.index, group)
+    /// Begins, or ceases, to hear what is sent to the multicast address `group`: by `source`, or
+    /// by anybody.
+    pub(crate) fn set_member(
+        &self,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        on: &InterfaceRef,
+        member: bool,
+    ) -> io::Result<()> {
+        self::groups::on_interface(on, group)?;
+        let mut kernel = self.world.kernel();
+        match member {
+            true => kernel.join(self.index, group, source),
+            false => kernel.leave(self.index, group, source),
+        }
     }
 
     /// Whether a call on that side would not block now, be it that it fails. The socket is stirred

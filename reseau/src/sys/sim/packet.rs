@@ -1,12 +1,13 @@
 //! Datagrams of UDP: each is under way by itself, and may not arrive.
 use super::connect::{destination, source};
 use super::datagram::{Message, Peer, cost};
+use super::groups::is_many;
 use super::kernel::{Arrival, Kernel, Mark, fail};
 use super::routes::Route;
 use super::socket::Socket;
 use crate::addr::Addr;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 #[cfg(unix)]
 use libc::{EDESTADDRREQ, EMSGSIZE};
@@ -92,7 +93,7 @@ impl Kernel {
         if !route.delivers() {
             return self.mark(Mark::Lost, from, u64::from(target.port()));
         }
-        let many = target.ip().is_multicast() || is_broadcast(target.ip());
+        let many = is_many(target.ip());
         let hearers = match route {
             Route::Refused => Vec::new(),
             _ if many => self.members(source, target),
@@ -125,24 +126,6 @@ impl Kernel {
         }
     }
 
-    pub(super) fn join(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
-        self.may_join(index, group)?;
-        if !self.dgram(index).groups.insert(group) {
-            return fail(ErrorKind::AddrInUse);
-        }
-        self.mark(Mark::Join, index, 0);
-        Ok(())
-    }
-
-    pub(super) fn leave(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
-        self.may_join(index, group)?;
-        if !self.dgram(index).groups.remove(&group) {
-            return fail(ErrorKind::AddrNotAvailable);
-        }
-        self.mark(Mark::Leave, index, 0);
-        Ok(())
-    }
-
     /// Sends a datagram on its way, if it is not to be lost.
     fn dispatch(&mut self, from: u64, source: SocketAddr, target: SocketAddr, bytes: &[u8]) {
         if self.chance.strikes(self.faults.lost) {
@@ -168,22 +151,6 @@ impl Kernel {
             Some(Addr::Inet(local)) => Ok(local),
             _ => unreachable!("what is bound has a name"),
         }
-    }
-
-    fn may_broadcast(&mut self, index: u64, target: IpAddr) -> io::Result<()> {
-        if is_broadcast(target) && !self.socket(index).is_set("broadcast") {
-            return fail(ErrorKind::PermissionDenied);
-        }
-        Ok(())
-    }
-
-    fn may_join(&mut self, index: u64, group: IpAddr) -> io::Result<()> {
-        let family = self.socket(index).family.wildcard();
-        let same = family.is_some_and(|ip| ip.is_ipv4() == group.is_ipv4());
-        if !same || !group.is_multicast() || self.dgram_of(index).is_none() {
-            return fail(ErrorKind::InvalidInput);
-        }
-        Ok(())
     }
 
     /// Who hears what is sent to one: whoever is connected with the sender, or else is not
@@ -217,32 +184,10 @@ impl Kernel {
         };
         vec![hearers[one]]
     }
-
-    /// Who hears what is sent to many.
-    fn members(&self, source: SocketAddr, target: SocketAddr) -> Vec<u64> {
-        let bound = self.names.udp.at(target).iter();
-        let here = bound.filter(|bound| bound.ip.is_unspecified() || bound.ip == target.ip());
-        let hears = |index: &u64| {
-            let socket = self.sockets.get(index);
-            let member = socket.is_some_and(|socket| is_member(socket, target.ip()));
-            member && peer_of(socket).is_none_or(|peer| peer == source)
-        };
-        here.map(|bound| bound.owner).filter(hears).collect()
-    }
 }
 
-fn peer_of(socket: Option<&Socket>) -> Option<SocketAddr> {
+pub(super) fn peer_of(socket: Option<&Socket>) -> Option<SocketAddr> {
     socket.and_then(Socket::dgram).and_then(super::datagram::Dgram::inet_peer)
-}
-
-/// Whether a socket wants to hear what is sent to the group; broadcasts are for all.
-fn is_member(socket: &Socket, group: IpAddr) -> bool {
-    let joined = socket.dgram().is_some_and(|dgram| dgram.groups.contains(&group));
-    joined || is_broadcast(group)
-}
-
-fn is_broadcast(ip: IpAddr) -> bool {
-    ip == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 /// What fits into a datagram: 65,535 bytes without UDP's header and, in IPv4, IP's.

@@ -1,5 +1,6 @@
 //! Datagrams: what is lost, what is not, who hears what, and when there is room.
 use super::*;
+use crate::addr::InterfaceRef;
 use crate::sys::{Kind, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Shutdown};
@@ -192,16 +193,18 @@ fn groups_are_heard_by_members_and_broadcasts_by_all() {
             port.bind(&any).unwrap();
             port
         });
-        a.join(group).unwrap();
-        b.join(group).unwrap();
-        assert_eq!(kind(a.join(group)), ErrorKind::AddrInUse);
-        assert_eq!(kind(c.leave(group)), ErrorKind::AddrNotAvailable);
-        assert_eq!(kind(a.join(addr.inet().unwrap().ip())), ErrorKind::InvalidInput);
+        let set =
+            |port: &Port, group, member| port.set_member(group, None, &InterfaceRef::Any, member);
+        set(&a, group, true).unwrap();
+        set(&b, group, true).unwrap();
+        assert_eq!(kind(set(&a, group, true)), ErrorKind::AddrInUse);
+        assert_eq!(kind(set(&c, group, false)), ErrorKind::AddrNotAvailable);
+        assert_eq!(kind(set(&a, addr.inet().unwrap().ip(), true)), ErrorKind::InvalidInput);
         let to = Addr::Inet(SocketAddr::new(group, 5353));
         a.send_to(b"all", Some(&to)).unwrap();
         settle(&world);
         assert_eq!([&a, &b, &c].map(|port| drain(port).len()), [1, 1, 0]);
-        b.leave(group).unwrap();
+        set(&b, group, false).unwrap();
         a.send_to(b"all", Some(&to)).unwrap();
         settle(&world);
         assert_eq!([&a, &b, &c].map(|port| drain(port).len()), [1, 0, 0]);
@@ -215,6 +218,48 @@ fn groups_are_heard_by_members_and_broadcasts_by_all() {
             assert_eq!([&a, &b, &c].map(|port| drain(port).len()), [1, 1, 1]);
         }
     }
+}
+
+#[test]
+fn a_group_may_be_heard_from_some_sources_only() {
+    let world = World::new(56);
+    let group: IpAddr = "232.1.1.1".parse().unwrap();
+    let [friend, other] = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
+    let member = bound(&world, &Addr::Inet("0.0.0.0:5353".parse().unwrap()));
+    let set = |source: Option<IpAddr>, member_of| {
+        member.set_member(group, source, &InterfaceRef::from("lo"), member_of)
+    };
+    let heard = || {
+        for ip in [friend, other] {
+            let from = bound(&world, &Addr::Inet((ip, 0).into()));
+            from.send_to(&[1], Some(&Addr::Inet((group, 5353).into()))).unwrap();
+            settle(&world);
+        }
+        drain(&member).len()
+    };
+    assert_eq!(kind(set(Some(friend), false)), ErrorKind::InvalidInput, "never joined");
+    set(Some(friend), true).unwrap();
+    assert_eq!(heard(), 1);
+    assert_eq!(kind(set(Some(friend), true)), ErrorKind::AddrNotAvailable);
+    assert_eq!(kind(set(Some(other), false)), ErrorKind::AddrNotAvailable);
+    set(Some(other), true).unwrap();
+    assert_eq!(heard(), 2);
+    set(Some(friend), false).unwrap();
+    set(Some(other), false).unwrap();
+    assert_eq!(heard(), 0);
+    set(None, true).unwrap();
+    assert_eq!(heard(), 2);
+    set(Some(other), true).unwrap();
+    assert_eq!(heard(), 1, "who asks for one hears no other");
+    set(None, false).unwrap();
+    assert_eq!(heard(), 0);
+    let six = Some(Ipv6Addr::LOCALHOST.into());
+    assert_eq!(kind(set(six, true)), ErrorKind::InvalidInput);
+    let on = |interface: InterfaceRef| member.set_member(group, None, &interface, true);
+    assert_eq!(kind(on("eth0".into())), ErrorKind::NotFound);
+    assert_eq!(kind(on(2.into())), ErrorKind::NotFound);
+    on(1.into()).unwrap();
+    assert_eq!(kind(on(Ipv4Addr::LOCALHOST.into())), ErrorKind::AddrInUse, "it is the same one");
 }
 
 #[test]
