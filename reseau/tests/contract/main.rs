@@ -21,6 +21,7 @@ mod ending;
 #[cfg(unix)]
 mod exhaustion;
 mod fairness;
+mod families;
 mod futures;
 mod halves;
 mod moving;

@@ -55,7 +55,8 @@ impl Kernel {
         }
         match addr {
             Addr::Inet(addr) if Family::of(addr) == family => {
-                self.connect_inet(index, *addr).map(|()| false)
+                let addr = socket.taken(*addr)?;
+                self.connect_inet(index, addr).map(|()| false)
             }
             Addr::Unix(unix) if family == Family::Unix => {
                 self.connect_unix(index, addr, unix).map(|()| true)
@@ -96,7 +97,8 @@ impl Kernel {
         let Role::Stream(stream) = &self.socket(server).role else {
             unreachable!("a backlog holds connections")
         };
-        Ok((server, stream.peer_addr.clone()))
+        let peer = stream.peer_addr.clone();
+        Ok((server, self.socket(server).told(peer)))
     }
 
     /// Resets every connection that waited in `queue`. The half-open ones follow when their
@@ -212,6 +214,9 @@ impl Kernel {
             if !bound.ip().is_unspecified() {
                 local.set_ip(bound.ip());
             }
+        }
+        if local.is_ipv4() != target.is_ipv4() {
+            return fail(ErrorKind::NetworkUnreachable);
         }
         let ends = (local.ip(), target.ip());
         self.may_depart(ends)?;

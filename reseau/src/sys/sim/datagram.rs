@@ -86,7 +86,10 @@ impl Dgram {
 impl Kernel {
     pub(super) fn connect_dgram(&mut self, index: u64, addr: &Addr) -> io::Result<()> {
         match (addr, self.socket(index).family) {
-            (Addr::Inet(to), family) if Family::of(to) == family => self.connect_udp(index, *to),
+            (Addr::Inet(to), family) if Family::of(to) == family => {
+                let to = self.socket(index).taken(*to)?;
+                self.connect_udp(index, to)
+            }
             (Addr::Unix(to), Family::Unix) => self.connect_local(index, to),
             _ => fail(ErrorKind::InvalidInput),
         }
@@ -108,7 +111,8 @@ impl Kernel {
             (Some(Addr::Unix(to)), Family::Unix) => self.send_local(index, bytes, Some(to)),
             (None, _) => self.send_udp(index, bytes, None),
             (Some(Addr::Inet(to)), family) if Family::of(to) == family => {
-                self.send_udp(index, bytes, Some(*to))
+                let to = socket.taken(*to)?;
+                self.send_udp(index, bytes, Some(to))
             }
             _ => fail(ErrorKind::InvalidInput),
         }
@@ -137,7 +141,8 @@ impl Kernel {
             slot.write(*byte);
         }
         if peek {
-            return Ok((fitted, full, message.name.clone()));
+            let name = message.name.clone();
+            return Ok((fitted, full, name.map(|name| socket.told(name))));
         }
         let unix = socket.family == Family::Unix;
         let Some(message) = dgram.inbox.pop_front() else { unreachable!("it was just there") };
@@ -147,7 +152,8 @@ impl Kernel {
             self.call_in(index);
         }
         self.mark(Mark::Recv, index, full as u64);
-        Ok((fitted, full, message.name))
+        let name = message.name.map(|name| self.socket(index).told(name));
+        Ok((fitted, full, name))
     }
 
     pub(super) fn shutdown_dgram(

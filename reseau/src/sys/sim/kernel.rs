@@ -2,7 +2,7 @@
 use super::datagram::Dgram;
 use super::faults::{Chance, Faults, mix};
 use super::hosts::Hosts;
-use super::names::{Names, UnixName};
+use super::names::{Claim, Names, UnixName};
 use super::packet::Packet;
 use super::routes::Routes;
 use super::socket::{Family, Role, Socket, Stream, unnamed};
@@ -195,9 +195,11 @@ impl Kernel {
         }
         let local = match addr {
             Addr::Inet(addr) if Family::of(addr) == family => {
+                let addr = socket.taken(*addr).map_err(|_| ErrorKind::InvalidInput)?;
+                let claim = Claim { owner: index, shared, dual: socket.is_dual() };
                 let udp = kind == Kind::Dgram;
                 let ports = if udp { &mut self.names.udp } else { &mut self.names.tcp };
-                Addr::Inet(ports.bind(*addr, index, shared, &mut self.chance)?)
+                Addr::Inet(ports.bind(addr, claim, &mut self.chance)?)
             }
             Addr::Unix(unix) if family == Family::Unix => {
                 self.names.bind_unix(UnixName::of(unix, kind)?, index)?;
@@ -265,18 +267,19 @@ impl Kernel {
         let socket = self.socket(index);
         let nowhere =
             || socket.family.wildcard().map_or_else(unnamed, |ip| Addr::Inet((ip, 0).into()));
-        socket.local.clone().unwrap_or_else(nowhere)
+        socket.told(socket.local.clone().unwrap_or_else(nowhere))
     }
 
     pub(super) fn peer_addr(&mut self, index: u64) -> io::Result<Addr> {
         let socket = self.socket(index);
-        match &socket.role {
+        let peer = match &socket.role {
             Role::Stream(stream) if socket.family == Family::Unix || !stream.is_over() => {
-                Ok(stream.peer_addr.clone())
+                stream.peer_addr.clone()
             }
-            Role::Dgram(dgram) => dgram.peer_addr(),
-            _ => fail(ErrorKind::NotConnected),
-        }
+            Role::Dgram(dgram) => dgram.peer_addr()?,
+            _ => return fail(ErrorKind::NotConnected),
+        };
+        Ok(socket.told(peer))
     }
 
     pub(super) fn close(&mut self, index: u64) {

@@ -10,7 +10,9 @@
 //!   machine: tables are ordered, numbers are integers, and no address of memory decides anything.
 //!   A call that only finds out that it would block draws no chance and leaves no trace.
 //! - Every address belongs to the world. IPv4 and IPv6 have separate ports; a wildcard listener
-//!   hears every address of its family. There is no TIME_WAIT, so `reuse_address` changes nothing.
+//!   hears every address of its family, and one of IPv6 those of IPv4 too unless it is `only_v6`:
+//!   such a socket has the port of both, and sees addresses of IPv4 as mapped ones. There is no
+//!   TIME_WAIT, so `reuse_address` changes nothing.
 //! - TCP connects in a round trip, in the background. A full backlog drops the attempt, which is
 //!   repeated after 1, 2, 4 and so on seconds, and times out in the end. Unix streams connect at
 //!   once.

@@ -6,7 +6,7 @@ use crate::addr::{Addr, UnixAddr};
 use crate::sys::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 #[derive(Default)]
@@ -29,6 +29,17 @@ pub(super) struct Bound {
     pub(super) owner: u64,
     /// Others may have the same address if they share too (`reuse_port`).
     shared: bool,
+    /// It is of IPv6, and has the port of IPv4 too.
+    pub(super) dual: bool,
+}
+
+/// Who wants an address, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Claim {
+    pub(super) owner: u64,
+    pub(super) shared: bool,
+    /// With the wildcard of IPv6 goes that of IPv4.
+    pub(super) dual: bool,
 }
 
 /// Paths belong to the file system; abstract names to their kind of socket, as on Linux.
@@ -39,38 +50,46 @@ pub(super) enum UnixName {
 }
 
 impl Ports {
-    /// Gives `owner` an address; port 0 becomes a free one.
+    /// Gives somebody an address; port 0 becomes a free one.
     pub(super) fn bind(
         &mut self,
         mut addr: SocketAddr,
-        owner: u64,
-        shared: bool,
+        claim: Claim,
         chance: &mut Chance,
     ) -> io::Result<SocketAddr> {
-        let family = Family::of(&addr);
+        let both = claim.dual && addr.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
         if addr.port() == 0 {
-            let free = ephemeral(chance).find(|port| !self.0.contains_key(&(family, *port)));
+            let free = ephemeral(chance).find(|port| {
+                let taken = |family| self.0.contains_key(&(family, *port));
+                !(taken(Family::of(&addr)) || both && taken(Family::V4))
+            });
             addr.set_port(free.ok_or(ErrorKind::AddrInUse)?);
         }
-        let ip = addr.ip();
-        let others = self.0.entry((family, addr.port())).or_default();
-        let clashes = |other: &Bound| {
-            let same = other.ip == ip || other.ip.is_unspecified() || ip.is_unspecified();
-            same && !(shared && other.shared)
-        };
-        if others.iter().any(clashes) {
+        let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, addr.port()));
+        if self.clashes(addr, claim) || (both && self.clashes(any_v4, claim)) {
             return fail(ErrorKind::AddrInUse);
         }
-        others.push(Bound { ip, owner, shared });
+        self.insert(addr, claim);
+        if both {
+            self.insert(any_v4, claim);
+        }
         Ok(addr)
     }
 
-    /// Ties the port that `owner` has to the IP of `local`.
+    /// Ties the port that `owner` has to the IP of `local`, and to its family.
     pub(super) fn narrow(&mut self, local: SocketAddr, owner: u64) {
-        let sockets = self.0.get_mut(&(Family::of(&local), local.port()));
-        let mine = sockets.into_iter().flatten().find(|bound| bound.owner == owner);
-        if let Some(bound) = mine {
-            bound.ip = local.ip();
+        for family in [Family::V4, Family::V6] {
+            let key = (family, local.port());
+            let Some(sockets) = self.0.get_mut(&key) else { continue };
+            if family == Family::of(&local) {
+                let mine = sockets.iter_mut().filter(|bound| bound.owner == owner);
+                mine.for_each(|bound| bound.ip = local.ip());
+            } else {
+                sockets.retain(|bound| bound.owner != owner);
+                if sockets.is_empty() {
+                    self.0.remove(&key);
+                }
+            }
         }
     }
 
@@ -88,16 +107,38 @@ impl Ports {
             let here = bound.iter().filter(|bound| bound.ip == ip && listens(bound.owner));
             here.map(|bound| bound.owner).collect::<Vec<_>>()
         };
-        let exact = at(target.ip());
-        if exact.is_empty() { at(unspecified(target.ip())) } else { exact }
+        let mut owners = at(target.ip());
+        if owners.is_empty() {
+            owners = at(unspecified(target.ip()));
+        }
+        // Those of the family go before those that hear it beside their own.
+        let dual = |owner: &u64| bound.iter().any(|bound| bound.owner == *owner && bound.dual);
+        if !owners.iter().all(dual) {
+            owners.retain(|owner| !dual(owner));
+        }
+        owners
     }
 
-    fn release(&mut self, addr: &SocketAddr, owner: u64) {
-        let key = (Family::of(addr), addr.port());
-        let Some(sockets) = self.0.get_mut(&key) else { return };
-        sockets.retain(|bound| bound.owner != owner);
-        if sockets.is_empty() {
-            self.0.remove(&key);
+    fn clashes(&self, addr: SocketAddr, claim: Claim) -> bool {
+        self.at(addr).iter().any(|other| {
+            let wild = other.ip.is_unspecified() || addr.ip().is_unspecified();
+            (wild || other.ip == addr.ip()) && !(claim.shared && other.shared)
+        })
+    }
+
+    fn insert(&mut self, addr: SocketAddr, claim: Claim) {
+        let Claim { owner, shared, dual } = claim;
+        let others = self.0.entry((Family::of(&addr), addr.port())).or_default();
+        others.push(Bound { ip: addr.ip(), owner, shared, dual });
+    }
+
+    fn release(&mut self, port: u16, owner: u64) {
+        for family in [Family::V4, Family::V6] {
+            let Some(sockets) = self.0.get_mut(&(family, port)) else { continue };
+            sockets.retain(|bound| bound.owner != owner);
+            if sockets.is_empty() {
+                self.0.remove(&(family, port));
+            }
         }
     }
 }
@@ -139,8 +180,8 @@ impl Names {
     /// Takes back what `bind` gave to a socket of that kind.
     pub(super) fn release(&mut self, local: &Addr, kind: Kind, owner: u64) {
         match local {
-            Addr::Inet(addr) if kind == Kind::Dgram => self.udp.release(addr, owner),
-            Addr::Inet(addr) => self.tcp.release(addr, owner),
+            Addr::Inet(addr) if kind == Kind::Dgram => self.udp.release(addr.port(), owner),
+            Addr::Inet(addr) => self.tcp.release(addr.port(), owner),
             Addr::Unix(addr) => {
                 let Ok(name) = UnixName::of(addr, kind) else { return };
                 // The path may have been unlinked and be another's by now.
@@ -194,8 +235,8 @@ impl UnixName {
 /// The wildcard address of the family of `ip`.
 pub(super) fn unspecified(ip: IpAddr) -> IpAddr {
     match ip {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

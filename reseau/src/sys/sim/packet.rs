@@ -35,6 +35,7 @@ impl Kernel {
         if wild {
             local.set_ip(source(target.ip()));
         }
+        same_family(&local, &target)?;
         self.may_depart((local.ip(), target.ip()))?;
         if wild {
             self.names.udp.narrow(local, index);
@@ -63,6 +64,7 @@ impl Kernel {
             return Err(io::Error::from_raw_os_error(EMSGSIZE));
         }
         let ip = if local.ip().is_unspecified() { source(target.ip()) } else { local.ip() };
+        same_family(&SocketAddr::new(ip, 0), &target)?;
         self.may_depart((ip, target.ip()))?;
         if let Some(kind) = self.socket(index).error.take() {
             return fail(kind);
@@ -164,10 +166,10 @@ impl Kernel {
                 continue;
             }
             let score = match peer_of(self.sockets.get(&bound.owner)) {
-                None => 1 + 2 * u8::from(exact),
-                Some(peer) if peer == source => 2 + 2 * u8::from(exact),
+                None => 2 + 4 * u8::from(exact),
+                Some(peer) if peer == source => 4 + 4 * u8::from(exact),
                 Some(_) => continue,
-            };
+            } + u8::from(!bound.dual);
             if score > best {
                 best = score;
                 hearers.clear();
@@ -188,6 +190,11 @@ impl Kernel {
 
 pub(super) fn peer_of(socket: Option<&Socket>) -> Option<SocketAddr> {
     socket.and_then(Socket::dgram).and_then(super::datagram::Dgram::inet_peer)
+}
+
+/// A socket that has an address of one family reaches no other.
+fn same_family(local: &SocketAddr, target: &SocketAddr) -> io::Result<()> {
+    if local.is_ipv4() == target.is_ipv4() { Ok(()) } else { fail(ErrorKind::NetworkUnreachable) }
 }
 
 /// What fits into a datagram: 65,535 bytes without UDP's header and, in IPv4, IP's.

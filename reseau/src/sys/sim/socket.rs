@@ -113,6 +113,9 @@ impl Socket {
         if !self.known(name)?.values.contains(&value) {
             return Err(io::Error::new(ErrorKind::InvalidInput, "value out of range"));
         }
+        if name == "only_v6" && self.local.is_some() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "too late: it has an address"));
+        }
         match self.options.iter_mut().find(|(known, _)| *known == name) {
             Some(option) => option.1 = value,
             None => self.options.push((name, value)),
@@ -136,6 +139,31 @@ impl Socket {
 
     pub(super) fn is_tcp(&self) -> bool {
         self.family != Family::Unix && self.kind == Kind::Stream
+    }
+
+    /// Whether it is one of IPv6 that takes part in IPv4.
+    pub(super) fn is_dual(&self) -> bool {
+        self.family == Family::V6 && !self.is_set("only_v6")
+    }
+
+    /// An address as the kernel has it: those of IPv4 are that, however they are written.
+    pub(super) fn taken(&self, addr: SocketAddr) -> io::Result<SocketAddr> {
+        let IpAddr::V6(ip) = addr.ip() else { return Ok(addr) };
+        match ip.to_ipv4_mapped() {
+            None => Ok(addr),
+            Some(ip) if self.is_dual() => Ok(SocketAddr::new(ip.into(), addr.port())),
+            Some(_) => Err(ErrorKind::NetworkUnreachable.into()),
+        }
+    }
+
+    /// An address as this socket's calls have it: those of IPv4 are mapped to IPv6 on one of IPv6.
+    pub(super) fn told(&self, addr: Addr) -> Addr {
+        match addr {
+            Addr::Inet(SocketAddr::V4(addr)) if self.family == Family::V6 => {
+                Addr::Inet((addr.ip().to_ipv6_mapped(), addr.port()).into())
+            }
+            addr => addr,
+        }
     }
 
     /// Whether a switch is on.
@@ -263,7 +291,7 @@ static OPTIONS: [Known; 12] = [
     known("reuse_port", 0, 0..=1, ANY),
     known("recv_buffer_size", WINDOW, 1..=WINDOW_MAX, ANY),
     known("send_buffer_size", WINDOW, 1..=WINDOW_MAX, ANY),
-    known("only_v6", 1, 0..=1, V6),
+    known("only_v6", 0, 0..=1, V6),
     known("tos", 0, 0..=255, V4),
     known("quickack", 1, 0..=1, TCP),
     known("broadcast", 0, 0..=1, ANY),

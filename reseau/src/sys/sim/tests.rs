@@ -5,6 +5,7 @@
 mod closing;
 mod connecting;
 mod datagrams;
+mod families;
 mod flowing;
 mod hosts;
 #[cfg(target_os = "linux")]

@@ -20,14 +20,23 @@ struct Stage {
     twins: Vec<Option<Twins>>,
     /// By side (system, world) and port: the number of the socket.
     ports: [BTreeMap<u16, usize>; 2],
+    /// A port was given out again: from now on its number does not tell whose it was.
+    muddled: bool,
     born: usize,
 }
 
 impl Stage {
     fn new(seed: u64, family: Domain, kind: Kind) -> Self {
         let world = World::new(seed);
-        let mut stage =
-            Self { world, family, kind, twins: Vec::new(), ports: Default::default(), born: 0 };
+        let mut stage = Self {
+            world,
+            family,
+            kind,
+            twins: Vec::new(),
+            ports: Default::default(),
+            muddled: false,
+            born: 0,
+        };
         if kind == Kind::Dgram {
             for place in 0..4 {
                 stage.twins.push(None);
@@ -101,8 +110,10 @@ impl Stage {
     /// Remembers who has which port.
     fn note(&mut self, place: usize) {
         if let Some((Addr::Inet(os), Addr::Inet(sim))) = self.names(place) {
-            self.ports[0].insert(os.port(), place);
-            self.ports[1].insert(sim.port(), place);
+            for (ports, port) in self.ports.iter_mut().zip([os.port(), sim.port()]) {
+                let before = ports.insert(port, place);
+                self.muddled |= before.is_some_and(|before| before != place);
+            }
         }
     }
 
@@ -212,6 +223,9 @@ fn compare(family: Domain, kind: Kind, seeds: u64) -> BTreeMap<String, usize> {
         let mut history = Vec::new();
         for step in 0..300 {
             let Some((name, places, [os, sim])) = stage.step() else { continue };
+            if stage.muddled {
+                break;
+            }
             history.push(format!("{name} {places:?} -> {os}"));
             let last = &history[history.len().saturating_sub(40)..];
             assert_eq!(os, sim, "seed {seed}, step {step}, {name}: Linux, world; {last:#?}");
