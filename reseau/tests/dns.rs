@@ -13,7 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reseau::Resolver;
-use reseau::dns::{self, Answer, Cause, Families, IpFamily, LookupError, Query, Source};
+use reseau::dns::{
+    self, Answer, CacheConfig, Cause, Families, IpFamily, LookupError, Query, Source,
+};
 use reseau::error::{Class, Error, Operation, Phase, class_of};
 use watchdog::watched;
 
@@ -308,6 +310,70 @@ fn futures(lookups: Vec<reseau::dns::Lookup>) -> usize {
     lookups.into_iter().filter_map(|lookup| lookup.wait().ok()).count()
 }
 
+#[test]
+fn a_stuck_resolver_does_not_keep_the_process() {
+    if std::env::var_os(STUCK).is_some() {
+        return stuck_until_the_end();
+    }
+    watched("a_stuck_resolver_does_not_keep_the_process", || {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "a_stuck_resolver_does_not_keep_the_process", "--nocapture"]);
+        let output = child.env(STUCK, "1").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("all threads are stuck"), "{text}");
+    });
+}
+
+/// Says that this is the process that is to end.
+const STUCK: &str = "RESEAU_TEST_STUCK";
+
+/// Every thread of a resolver hangs for ever, and more lookups wait for them.
+fn stuck_until_the_end() {
+    let (tell, told) = channel();
+    let tell = Mutex::new(tell);
+    let resolver = Resolver::from_fn(move |_| {
+        let _ = tell.lock().unwrap().send(());
+        loop {
+            thread::park();
+        }
+    });
+    for number in 0..20 {
+        let lookup = resolver.lookup(&format!("host-{number}.example"));
+        assert!(lookup.limit(Duration::from_millis(1)).wait().is_err());
+    }
+    // Both families of eight hosts.
+    (0..16).for_each(|_| told.recv().unwrap());
+    println!("all threads are stuck");
+}
+
+#[test]
+fn a_cold_cache_is_filled_by_one_call() {
+    watched("a_cold_cache_is_filled_by_one_call", || {
+        let gate = Gate::new();
+        let resolver = gate.resolver.clone().families(Families::V4Only);
+        let resolver =
+            resolver.cached(CacheConfig { ttl: Duration::MAX, ..CacheConfig::default() });
+        let crowd: Vec<_> = (0..32)
+            .map(|_| {
+                let resolver = resolver.clone();
+                thread::spawn(move || {
+                    let query = Query::new("one.example", IpFamily::V4).unwrap();
+                    resolver.query(&query).wait().unwrap().source()
+                })
+            })
+            .collect();
+        drop(gate.open);
+        // Whoever came too late to fly along found the answer: nobody falls between the two.
+        for thread in crowd {
+            let source = thread.join().unwrap();
+            assert!(matches!(source, Source::Function | Source::Cache), "{source}");
+        }
+        assert_eq!(gate.calls.load(Ordering::SeqCst), 1);
+        let counters = resolver.counters();
+        assert_eq!(counters.hits + counters.joined + counters.calls, 32);
+    });
+}
+
 #[cfg(feature = "async")]
 mod tasks {
     use super::*;
@@ -426,6 +492,40 @@ mod tasks {
                 resolver.query(&query).await.unwrap().source()
             });
             assert_eq!(source, Source::World);
+        });
+    }
+
+    #[test]
+    fn a_cache_goes_by_the_clock_of_its_world() {
+        watched("a_cache_goes_by_the_clock_of_its_world", || {
+            let world = sim::World::new(3);
+            let six = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+            let slow = |last| sim::Answer::addrs([six(last)]).after(Duration::from_secs(2));
+            world.name("x.example", sim::Name::new().v6(slow(1)));
+            let config = CacheConfig { stale: Duration::from_secs(60), ..CacheConfig::default() };
+            let resolver = Resolver::system().families(Families::V6Only).cached(config);
+            let query = Query::new("x.example", IpFamily::V6).unwrap();
+            world.run(async {
+                let ask = async || {
+                    let (before, answer) = (world.elapsed(), resolver.query(&query).await.unwrap());
+                    let spent = world.elapsed() - before;
+                    (answer.source(), answer.addrs()[0], spent >= Duration::from_secs(2))
+                };
+                assert_eq!(ask().await, (Source::World, six(1), true));
+                world.name("x.example", sim::Name::new().v6(slow(2)));
+                reseau::sleep(Duration::from_millis(4_900)).await;
+                assert_eq!(ask().await, (Source::Cache, six(1), false));
+                reseau::sleep(Duration::from_millis(200)).await;
+                // Over: the old answer at once, and a new one in the background.
+                assert_eq!(ask().await, (Source::StaleCache, six(1), false));
+                assert_eq!(ask().await, (Source::StaleCache, six(1), false));
+                reseau::sleep(Duration::from_millis(2_100)).await;
+                assert_eq!(ask().await, (Source::Cache, six(2), false));
+                let counters = resolver.counters();
+                assert_eq!((counters.refreshed, counters.misses, counters.hosts), (1, 1, 1));
+                resolver.purge_all();
+                assert_eq!(ask().await, (Source::World, six(2), true));
+            });
         });
     }
 

@@ -52,8 +52,12 @@ impl Layer for SingleFlight {
     }
 
     fn count(&self, counters: &mut Counters) {
-        counters.joined += lock(&self.flights.0).joined;
+        counters.joined += self.flights.joined();
         self.below.count(counters);
+    }
+
+    fn purge(&self, host: Option<&str>) {
+        self.below.purge(host);
     }
 }
 
@@ -74,6 +78,11 @@ impl Flights {
         board.aloft.insert(key.clone(), vec![reply]);
         drop(board);
         Some(Reply::to(Flight { flights: self.clone(), key, landed: false }))
+    }
+
+    /// How many did not have to fly by themselves.
+    pub(super) fn joined(&self) -> u64 {
+        lock(&self.0).joined
     }
 }
 

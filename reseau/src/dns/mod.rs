@@ -4,7 +4,7 @@
 //!
 //! A [`Resolver`] is a value made of layers. At the bottom stands what knows: the system, a fixed
 //! table, or a function of yours; above it what many share: one lookup for all who ask at the same
-//! time.
+//! time, and a memory of what was answered.
 //!
 #![cfg_attr(feature = "async", doc = "```")]
 #![cfg_attr(not(feature = "async"), doc = "```ignore")]
@@ -32,6 +32,8 @@
 //! assert_eq!(reseau::dns::LookupError::of(&error).unwrap().cause(), reseau::dns::Cause::NotFound);
 //! # Ok::<(), std::io::Error>(())
 //! ```
+mod cache;
+mod cached;
 mod error;
 mod families;
 mod flight;
@@ -44,6 +46,7 @@ mod resolver;
 pub mod services;
 mod source;
 
+pub use cache::CacheConfig;
 pub use error::{Cause, LookupError};
 pub use families::Families;
 #[cfg(feature = "async")]

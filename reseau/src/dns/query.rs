@@ -151,6 +151,12 @@ impl Answer {
         Self { source, ..self }
     }
 
+    /// The first of its addresses.
+    pub(super) fn cut(mut self, addrs_max: usize) -> Self {
+        self.addrs.truncate(addrs_max.max(1));
+        self
+    }
+
     /// The addresses, in the order in which they are to be tried.
     #[must_use]
     pub fn addrs(&self) -> &[IpAddr] {

@@ -4,6 +4,8 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use super::cache::CacheConfig;
+use super::cached::Cached;
 use super::error::Cause;
 use super::flight::SingleFlight;
 use super::lookup::Lookup;
@@ -57,6 +59,20 @@ pub struct Counters {
     pub calls: u64,
     /// Questions that joined a lookup that was under way.
     pub joined: u64,
+    /// Questions that a cache had the answer to.
+    pub hits: u64,
+    /// Questions that a cache had an answer to that was no longer good, and gave it.
+    pub stale: u64,
+    /// Questions of which a cache knew that there is no answer.
+    pub negative: u64,
+    /// Questions that a cache had no answer to.
+    pub misses: u64,
+    /// Hosts that a cache forgot to make room.
+    pub evicted: u64,
+    /// Answers that a cache asked anew in the background.
+    pub refreshed: u64,
+    /// Hosts that caches remember now.
+    pub hosts: usize,
 }
 
 impl Resolver {
@@ -139,6 +155,29 @@ impl Resolver {
         self.under(SingleFlight::new)
     }
 
+    /// The same, and answers are remembered for a while. Whoever asks at the same time for what is
+    /// not remembered shares one lookup.
+    ///
+    /// ```
+    /// use reseau::dns::{Answer, CacheConfig};
+    /// use std::time::Duration;
+    /// let resolver = reseau::Resolver::from_fn(|_| {
+    ///     let addrs = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    ///     Ok(Answer::new(addrs).with_ttl(Duration::from_secs(20)))
+    /// });
+    /// let resolver = resolver.cached(CacheConfig::default());
+    /// for _ in 0..100 {
+    ///     resolver.lookup("a.example").wait()?;
+    /// }
+    /// let counters = resolver.counters();
+    /// assert_eq!((counters.calls, counters.hits), (2, 198)); // For two families.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cached(self, config: CacheConfig) -> Self {
+        self.under(|below| Cached::new(below, config))
+    }
+
     /// The same for these families alone, in this order. It takes the place of an earlier one.
     ///
     /// ```
@@ -184,6 +223,27 @@ impl Resolver {
     /// ```
     pub fn reverse(&self, ip: IpAddr) -> Lookup<String> {
         Lookup::of_address(self, ip)
+    }
+
+    /// Forgets what its caches remember of a host.
+    ///
+    /// ```
+    /// use reseau::dns::CacheConfig;
+    /// let table = reseau::Resolver::fixed([("a.example", ["192.0.2.1".parse().unwrap()])]);
+    /// let resolver = table.cached(CacheConfig::default());
+    /// resolver.lookup("a.example").wait()?;
+    /// assert_eq!(resolver.counters().hosts, 1);
+    /// resolver.purge("A.example");
+    /// assert_eq!(resolver.counters().hosts, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn purge(&self, host: &str) {
+        self.layer.purge(Some(host));
+    }
+
+    /// Forgets all that its caches remember, as after a change of networks.
+    pub fn purge_all(&self) {
+        self.layer.purge(None);
     }
 
     /// What its layers have counted.

@@ -27,6 +27,8 @@ pub(super) trait Layer: Send + Sync {
     fn reverse(&self, ip: IpAddr, reply: Reply<String>);
     /// Adds what this layer and those below have counted.
     fn count(&self, counters: &mut Counters);
+    /// Forgets what is remembered of a host, or of all.
+    fn purge(&self, _host: Option<&str>) {}
 }
 
 /// The system's resolver, one for the process.
