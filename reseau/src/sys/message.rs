@@ -114,6 +114,7 @@ pub(crate) fn send_packet<A: Named>(
 /// Addresses of any family, and those that can only be UDP's.
 pub(crate) trait Named {
     fn to_sock_addr(&self) -> io::Result<SockAddr>;
+    #[cfg_attr(windows, allow(dead_code))] // It grants no wishes that would have to be looked at.
     fn to_inet(&self) -> Option<SocketAddr>;
 }
 

@@ -37,7 +37,6 @@ use std::time::Duration;
 pub(crate) use socket2::{Domain, SockAddr, Socket as OsSocket, Type};
 
 #[cfg(unix)]
-#[allow(dead_code)] // The fuzzer reads all of it.
 pub(crate) mod ancillary;
 #[cfg(unix)]
 mod ancillary_kinds;
@@ -51,7 +50,6 @@ pub(crate) mod counter;
 mod credentials;
 mod descriptor;
 pub(crate) mod interfaces;
-#[allow(dead_code)]
 pub(crate) mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod message_linux;
@@ -67,7 +65,6 @@ pub(crate) mod option;
 #[cfg(feature = "async")]
 pub(crate) mod poller;
 #[cfg(unix)]
-#[allow(dead_code)]
 pub(crate) mod rights;
 #[cfg(feature = "async")]
 pub(crate) mod sim;

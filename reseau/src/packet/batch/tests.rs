@@ -1,4 +1,5 @@
 //! A batch against the plainest model of it: a queue.
+use super::groups::{GROUP_BYTES_MAX, GROUP_MAX};
 use super::*;
 use proptest::prelude::*;
 use std::net::SocketAddr;
