@@ -32,16 +32,20 @@ impl Socket {
         }
         self.calm();
         let fresh = cx.waker().clone();
-        let mut stale = None;
-        let idle = self.either(side, |state, _, waiters| {
-            stale = waiters.leave(&mut who, fresh);
-            *state == State::Idle
-        });
-        drop(stale);
-        let ended = match side {
-            Side::Recv => self.recv_lane().ended().map(|end| end.err().unwrap_or_else(gone)),
-            Side::Send => self.send_lane().error(),
+        let (stale, idle, ended) = match side {
+            Side::Recv => {
+                let lane = &mut *self.recv_lane();
+                let stale = lane.waiters.leave(&mut who, fresh);
+                let ended = lane.ended().map(|end| end.err().unwrap_or_else(gone));
+                (stale, lane.state == State::Idle, ended)
+            }
+            Side::Send => {
+                let lane = &mut *self.send_lane();
+                let stale = lane.waiters.leave(&mut who, fresh);
+                (stale, lane.state == State::Idle, lane.error())
+            }
         };
+        drop(stale);
         if let Some(error) = ended {
             return Poll::Ready(Err(error));
         }
