@@ -8,7 +8,7 @@ use crate::addr::Addr;
 use crate::driver::Home;
 use crate::error::{Error, Fault, Operation};
 use crate::rt::Remote;
-use crate::sys::{self, Fd, OsSocket};
+use crate::sys::{self, Fd, Kind, OsSocket};
 
 /// Connects to the first of `addrs` that takes it.
 pub(super) async fn connect(
@@ -48,7 +48,7 @@ pub(super) fn listen(
     let mut tried = Tried::new(name);
     for addr in addrs {
         let addr = addr.into();
-        match listen_on(&addr, home) {
+        match listen_on(&addr, Kind::Stream, home) {
             Ok(fd) => return Ok(fd),
             Err((operation, error)) => tried.push(operation, addr, error),
         }
@@ -56,9 +56,13 @@ pub(super) fn listen(
     Err(tried.into_error(Operation::Bind))
 }
 
-pub(super) fn listen_on(addr: &Addr, home: &Home) -> Result<Fd, (Operation, io::Error)> {
+pub(super) fn listen_on(
+    addr: &Addr,
+    kind: Kind,
+    home: &Home,
+) -> Result<Fd, (Operation, io::Error)> {
     let failed = |operation| move |error| (operation, error);
-    let fd = sys::domain(addr).and_then(|domain| home.open(domain));
+    let fd = sys::domain(addr).and_then(|domain| home.open_as(domain, kind));
     let fd = fd.map_err(failed(Operation::Open))?;
     // On Unix this lets a server come back while old connections linger; on Windows it would let
     // two servers share a port. (In a simulated world it is always done: a run is to be the same

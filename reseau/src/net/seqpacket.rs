@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::handle::{Handle, Ticket};
 use super::unix::{UCred, at};
-use super::{BACKLOG, Datagram, Interest, Ready, Unix, open};
+use super::{Datagram, Interest, Ready, Unix, open};
 use crate::addr::{Addr, Family, UnixAddr};
 use crate::driver::{self, Home, Side, connection};
 use crate::error::{Error, Operation};
@@ -240,15 +240,10 @@ impl UnixSeqpacketListener {
     pub fn bind_addr(addr: &UnixAddr) -> io::Result<Self> {
         let home = open::here()?;
         let addr = Addr::from(addr.clone());
-        let failed = |operation| {
-            let addr = addr.clone();
-            move |error| io::Error::from(Error::new(operation, error).local(addr))
-        };
-        let opened = home.open_as(Domain::UNIX, Kind::Seqpacket);
-        let fd: Fd = opened.map_err(failed(Operation::Open))?;
-        fd.bind(&addr).map_err(failed(Operation::Bind))?;
-        fd.listen(BACKLOG).map_err(failed(Operation::Listen))?;
-        Ok(Self::adopt(fd, &home))
+        match open::listen_on(&addr, Kind::Seqpacket, &home) {
+            Ok(fd) => Ok(Self::adopt(fd, &home)),
+            Err((operation, error)) => Err(Error::new(operation, error).local(addr).into()),
+        }
     }
 
     pub(super) fn adopt(fd: Fd, home: &Arc<Home>) -> Self {

@@ -245,7 +245,7 @@ impl Listener<Unix> {
         if home.world().is_some() || addr.unix().is_some_and(|addr| addr.as_pathname().is_none()) {
             return Self::bind(path);
         }
-        let bind = || open::listen_on(&addr, &home).map_err(|(_, error)| error);
+        let bind = || open::listen_on(&addr, Kind::Stream, &home).map_err(|(_, error)| error);
         match Claim::take(path, Kind::Stream, bind) {
             Ok((fd, claim)) => Ok(Self::adopt(fd, &home).claimed(claim)),
             Err(error) => Err(Error::new(Operation::Bind, error).local(addr.clone()).into()),
