@@ -1,8 +1,8 @@
 //! Hosts and ports as people write them.
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
-use crate::error::{Error, Operation, Phase};
+use crate::dns::Resolver;
 
 /// A port, of whatever integer the caller has.
 ///
@@ -15,44 +15,19 @@ pub(super) fn port_of(port: i64) -> io::Result<u16> {
     })
 }
 
-/// The addresses of a host, as the system finds them.
+/// The addresses of a host, as the system finds them: one at least.
 ///
 /// # Errors
 /// `InvalidInput` for a host that cannot be one; else the resolver's.
 pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let failed = |error| {
-        let error = Error::new(Operation::Resolve, error).phase_at(Phase::Name).target(host);
-        io::Error::from(error)
-    };
-    check(host).map_err(failed)?;
-    let addrs: Vec<_> = (host, port).to_socket_addrs().map_err(failed)?.collect();
-    if addrs.is_empty() {
-        let what = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
-        return Err(failed(what));
-    }
-    Ok(addrs)
+    let found = Resolver::default().lookup(host).wait()?;
+    Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
-
-/// What no resolver should be asked for.
-fn check(host: &str) -> io::Result<()> {
-    let what = if host.is_empty() {
-        "there is no host"
-    } else if host.contains('\0') {
-        "a host holds no NUL"
-    } else if host.len() > HOST_MAX {
-        "a host has at most 253 bytes"
-    } else {
-        return Ok(());
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
-}
-
-/// The longest name that DNS can carry, with the dot at its end.
-const HOST_MAX: usize = 254;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Error, Operation};
 
     #[test]
     fn ports_are_checked() {

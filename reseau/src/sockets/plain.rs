@@ -215,7 +215,7 @@ impl Plain {
 
     /// Wakes a thread that waits for a connection or a datagram, on systems that do not do so when
     /// the socket is shut: one comes from ourselves.
-    fn ring(&self) {
+    pub(super) fn ring(&self) {
         let Ok(mut addr) = self.local_addr() else { return };
         if let Addr::Inet(inet) = &mut addr {
             *inet = reachable(*inet);

@@ -121,6 +121,20 @@ impl Claim {
     }
 }
 
+/// Binds by `bind` at `addr`; what this leaves in the file system is the claim's.
+pub(crate) fn claimed<T>(
+    addr: &Addr,
+    kind: Kind,
+    bind: impl Fn() -> io::Result<T>,
+) -> io::Result<(T, Option<Claim>)> {
+    #[cfg(unix)]
+    if let Some(path) = addr.unix().and_then(crate::addr::UnixAddr::as_pathname) {
+        return Claim::take(path, kind, bind).map(|(bound, claim)| (bound, Some(claim)));
+    }
+    let _ = (addr, kind);
+    bind().map(|bound| (bound, None))
+}
+
 /// What a message may bring along.
 #[cfg(unix)]
 pub(crate) type Descriptor = std::os::fd::OwnedFd;

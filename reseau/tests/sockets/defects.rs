@@ -2,7 +2,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use reseau::sockets::{codon, mojo};
+use reseau::sockets::{codon, julia, mojo};
 
 use crate::watched;
 
@@ -139,5 +139,68 @@ fn defect_6_a_dual_stack_server_is_two_sockets_that_live() {
         assert!(v4.accept().unwrap().1.host.is_loopback());
         assert_eq!(v4.getsockname().unwrap().to_string(), format!("127.0.0.1:{port}"));
         assert_eq!(v6.getsockname().unwrap().to_string(), format!("[::1]:{port}"));
+    });
+}
+
+/// Defect 7: `listen(sock; backlog)` dropped the backlog; `listenany` took any error for a port
+/// that is taken, and tried 65,535 of them; `accept(callback)` died with an error when its server
+/// was closed.
+#[test]
+fn defect_7_a_backlog_counts_and_listeners_end_well() {
+    watched(|| {
+        let server = julia::TCPServer::new();
+        assert!(julia::bind(&server, julia::localhost, 0).unwrap());
+        julia::listen_with(&server, 1).unwrap();
+        let (_, port) = julia::getsockname(&server).unwrap();
+        let addr = ([127, 0, 0, 1], port).into();
+        let patience = std::time::Duration::from_millis(300);
+        let mut waiting = Vec::new();
+        while let Ok(client) = TcpStream::connect_timeout(&addr, patience) {
+            waiting.push(client);
+            // With 511 there would be room for as many.
+            assert!(waiting.len() < 100, "the backlog was dropped");
+        }
+        // An address that is not this machine's is no better with another port.
+        let nobody = julia::IPv4::from([192, 0, 2, 1]);
+        let error = julia::listenany(nobody, 1).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrNotAvailable);
+        let server = julia::listen(0).unwrap();
+        let task = julia::accept_with(|_| {}, &server).unwrap();
+        server.close();
+        task.wait().unwrap();
+    });
+}
+
+/// Defect 8: a listener of 127.0.0.1 was missed by `connect("localhost")` where that is `::1`
+/// first.
+#[test]
+fn defect_8_localhost_is_tried_by_all_its_addresses() {
+    watched(|| {
+        let server = julia::listen(0).unwrap();
+        let (_, port) = julia::getsockname(&server).unwrap();
+        julia::connect(("localhost", port)).unwrap();
+        if let Ok(server) = julia::listen((julia::IPv6(1), 0)) {
+            let (_, port) = julia::getsockname(&server).unwrap();
+            let found = julia::getalladdrinfo("localhost").unwrap();
+            if found.contains(&julia::IPv6(1).into()) {
+                julia::connect(("localhost", port)).unwrap();
+            }
+        }
+    });
+}
+
+/// Defect 9: on Windows SO_REUSEADDR lets strangers take the port of a server that runs.
+#[test]
+fn defect_9_nobody_takes_the_port_of_a_server() {
+    watched(|| {
+        let (_server, port) = codon_server("127.0.0.1");
+        let thief = codon::Socket::new(0, 0, 0).unwrap();
+        thief.set_reuseaddr().unwrap();
+        assert!(thief.bind("127.0.0.1", port).is_err());
+        let server = mojo::Socket::create_server(("127.0.0.1", 0)).unwrap();
+        assert!(mojo::Socket::create_server(server.getsockname().unwrap()).is_err());
+        let server = julia::listen(0).unwrap();
+        let (_, port) = julia::getsockname(&server).unwrap();
+        assert!(!julia::bind(&julia::TCPServer::new(), julia::localhost, port).unwrap());
     });
 }

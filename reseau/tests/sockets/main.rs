@@ -4,6 +4,7 @@
 
 mod codon;
 mod defects;
+mod julia;
 mod mojo;
 
 use std::net::TcpListener;

@@ -1,7 +1,9 @@
 //! Names of hosts and services.
 use std::io;
 
-use super::{AF_INET, IPv4Addr, SOCK_STREAM, Socket, TCP, ToAddr};
+use super::{AF_INET, IPv4Addr, SOCK_STREAM, SockProtocol, Socket, TCP, ToAddr, UDP};
+use crate::dns::services::{self, Protocol};
+use crate::dns::{self, Resolver};
 
 /// An empty host means every address of this machine, to listen.
 pub const AI_PASSIVE: i32 = 1;
@@ -14,6 +16,29 @@ pub const AI_NUMERICHOST: i32 = 4;
 pub type AddrInfo = (AF_INET, SOCK_STREAM, TCP, String, IPv4Addr);
 
 impl Socket {
+    /// What this machine is called.
+    ///
+    /// ```
+    /// use reseau::sockets::mojo::Socket;
+    /// assert!(!Socket::gethostname().unwrap().is_empty());
+    /// ```
+    #[must_use]
+    pub fn gethostname() -> Option<String> {
+        dns::host_name().ok()
+    }
+
+    /// What the machine at an address is called.
+    ///
+    /// ```
+    /// use reseau::sockets::mojo::{IPv4Addr, Socket};
+    /// let documentation = IPv4Addr::new([192, 0, 2, 1], 0); // Nobody's (RFC 5737).
+    /// assert_eq!(Socket::gethostbyaddr(documentation), None);
+    /// ```
+    #[must_use]
+    pub fn gethostbyaddr(address: IPv4Addr) -> Option<String> {
+        Resolver::default().reverse(address.host.into()).wait().ok()
+    }
+
     /// An address of a host, with port 0.
     ///
     /// ```
@@ -26,6 +51,28 @@ impl Socket {
     pub fn gethostbyname(name: &str) -> Option<IPv4Addr> {
         let found: Vec<IPv4Addr> = known(name, 0)?.to_addrs().ok()?;
         found.into_iter().next()
+    }
+
+    /// The port of a service, of its name and a protocol ([`TCP`] or [`UDP`]). Nobody
+    /// is asked over the network.
+    ///
+    /// ```
+    /// use reseau::sockets::mojo::{Socket, TCP, UDP};
+    /// assert_eq!(Socket::getservbyname("https", TCP), Some(443));
+    /// assert_eq!(Socket::getservbyname("syslog", UDP), Some(514));
+    /// assert_eq!(Socket::getservbyname("no-such-thing", TCP), None);
+    /// ```
+    #[must_use]
+    pub fn getservbyname<P: SockProtocol>(name: &str, proto: P) -> Option<u16> {
+        let _ = proto; // A word that says its type.
+        let protocol = match P::NUMBER {
+            TCP::NUMBER => Protocol::Tcp,
+            UDP::NUMBER => Protocol::Udp,
+            _ => return None,
+        };
+        // Digits are a port for whoever connects, but no service.
+        let digits = name.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { None } else { services::port(name, protocol).ok() }
     }
 
     /// What there is to know about an address: each as family, type, protocol, name and address.

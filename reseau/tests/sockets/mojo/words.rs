@@ -6,10 +6,42 @@ use std::time::Duration;
 
 use reseau::sockets::mojo::{
     AF_INET, AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE, IPv4Addr, IPv6Addr, SOCK_STREAM, SockFamily,
-    SockPlatform, SockProtocol, SockType, Socket, SocketInterface, TCP,
+    SockPlatform, SockProtocol, SockType, Socket, SocketInterface, TCP, UDP,
 };
 
 use crate::watched;
+
+#[test]
+fn a60_gethostname() {
+    let name = Socket::gethostname().unwrap();
+    assert!(!name.is_empty() && !name.contains('\0'), "{name:?}");
+    #[cfg(target_os = "linux")]
+    if let Ok(kernels) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        assert_eq!(name, kernels.trim_end());
+    }
+}
+
+#[test]
+fn a62_gethostbyaddr() {
+    watched(|| {
+        let nobody = IPv4Addr::new([192, 0, 2, 1], 0); // RFC 5737
+        assert_eq!(Socket::gethostbyaddr(nobody), None);
+        if let Some(name) = Socket::gethostbyaddr(IPv4Addr::new([127, 0, 0, 1], 80)) {
+            assert!(Socket::gethostbyname(&name).is_some(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a63_getservbyname() {
+    assert_eq!(Socket::getservbyname("http", TCP), Some(80));
+    assert_eq!(Socket::getservbyname("HTTPS", TCP), Some(443));
+    assert_eq!(Socket::getservbyname("syslog", UDP), Some(514));
+    assert_eq!(Socket::getservbyname("shell", TCP), Some(514), "the protocol decides");
+    for nobody in ["", "no-such-thing", "80", "a\0b"] {
+        assert_eq!(Socket::getservbyname(nobody, TCP), None, "{nobody:?}");
+    }
+}
 
 #[test]
 fn a61_gethostbyname() {

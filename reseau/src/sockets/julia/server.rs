@@ -1,0 +1,409 @@
+//! Listeners: `TCPServer`, `listen`, `listenany`, `accept`.
+use std::fmt;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Bind, Error, IPAddr, IPType, InetAddr, TCPSocket, localhost, port, tcp};
+use crate::addr::Addr;
+use crate::error::{self, Class};
+use crate::sockets::plain::Plain;
+use crate::sockets::shared::Shared;
+use crate::sys::option::numbers::{AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM};
+use crate::sys::{self, Claim, Kind};
+
+/// A socket that listens, or will: of TCP, or of this machine's own.
+///
+/// Clones are the same server. It is closed by [`close`](Self::close), or with the last of them:
+/// who waits for a connection is told so.
+///
+/// ```
+/// use reseau::sockets::julia::{Error, TCPServer, accept, bind, listen, localhost};
+/// let server = TCPServer::new();
+/// assert!(matches!(accept(&server), Err(Error::ArgumentError(_))), "it does not listen");
+/// assert!(bind(&server, localhost, 0)?);
+/// listen(&server)?;
+/// server.close();
+/// assert!(!server.isopen());
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TCPServer(Arc<Owner>);
+
+/// Closes the server when nobody has it any more, although somebody may still wait in it.
+struct Owner(Arc<Server>);
+
+struct Server {
+    state: Mutex<State>,
+}
+
+enum State {
+    /// Without an address.
+    Init,
+    Bound(Plain, Option<Claim>),
+    Listening(Arc<Shared>, Option<Claim>),
+    Closed,
+}
+
+/// Listens, on `127.0.0.1` unless the argument says otherwise, with a backlog of
+/// [511](super::BACKLOG_DEFAULT).
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `8000` | a port, for programs of this machine alone; 0: one that the system chooses |
+/// | `(IPv4(0), 8000)` | an address and a port: 0 is every address that the machine has |
+/// | `(IPv6(0), 8000)` | the same, of both families |
+/// | `InetAddr { host, port }` | an address and a port |
+/// | `"/run/server.sock"` | a socket of this machine, by its path |
+/// | `&server` | a [`TCPServer`] that has an address by [`bind`](super::bind) |
+///
+/// ```
+/// use reseau::sockets::julia::{IPv4, getsockname, listen};
+/// let (ip, _) = getsockname(&listen(0)?)?;
+/// assert_eq!(ip.to_string(), "127.0.0.1");
+/// let (ip, port) = getsockname(&listen((IPv4(0), 0))?)?;
+/// assert_eq!(ip.to_string(), "0.0.0.0");
+/// assert_ne!(port, 0);
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::ArgumentError`] for a port out of range, [`Error::IOError`] if the address cannot be
+/// had.
+pub fn listen(at: impl Local) -> Result<TCPServer, Error> {
+    listen_with(at, super::BACKLOG_DEFAULT)
+}
+
+/// As [`listen`], with a backlog: how many connections may wait to be accepted.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_with(at: impl Local, backlog: u32) -> Result<TCPServer, Error> {
+    at.listen(backlog)
+}
+
+/// Listens on the port of the hint, or on the next one that is free, and says which: after 65535
+/// comes 1. With 0, the system chooses.
+///
+/// ```
+/// use reseau::sockets::julia::{listenany, localhost};
+/// let (port, _server) = listenany(localhost, 8000)?;
+/// let (next, _other) = listenany(localhost, port)?;
+/// assert_ne!(port, next);
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::ErrorException`] "no ports available" when it comes to the hint again;
+/// [`Error::IOError`] for what no other port would help against: the machine does not have the
+/// address.
+pub fn listenany(
+    host: impl Into<IPAddr>,
+    port_hint: impl Into<i64>,
+) -> Result<(u16, TCPServer), Error> {
+    let (host, hint) = (host.into(), port(port_hint)?);
+    let mut port = hint;
+    loop {
+        match listen(InetAddr { host, port }) {
+            Ok(server) => return Ok((super::getsockname(&server)?.1, server)),
+            Err(Error::IOError(error)) if another_may_do(&error) => {}
+            Err(error) => return Err(error),
+        }
+        port = if port == u16::MAX { 1 } else { port + 1 };
+        if port == hint || hint == 0 {
+            return Err(Error::state("no ports available"));
+        }
+    }
+}
+
+/// Whether the next port may be had where this one cannot: it is taken, or only for the mighty.
+fn another_may_do(error: &error::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied)
+}
+
+/// Waits for a connection.
+///
+/// # Errors
+/// [`Error::ArgumentError`] if it does not listen; [`Error::IOError`] of the kind
+/// `ConnectionAborted` when it is closed, else the system's: the server may be asked again.
+pub fn accept(server: &TCPServer) -> Result<TCPSocket, Error> {
+    server.0.0.accept()
+}
+
+/// Accepts connections on a thread of its own and gives each to `callback`, one after the other,
+/// until the server is closed. (A callback that takes long should start a thread.) A connection
+/// that went wrong before it was accepted is passed over, and a lack of descriptors waited out.
+///
+/// ```
+/// use reseau::sockets::julia::{accept_with, connect, getsockname, listen};
+/// let server = listen(0)?;
+/// let task = accept_with(
+///     |client| {
+///         let _ = client.write(b"hello");
+///     },
+///     &server,
+/// )?;
+/// let client = connect(getsockname(&server)?.1)?;
+/// assert_eq!(client.read_to_end()?, b"hello");
+/// server.close();
+/// task.wait()?; // That was no error.
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::IOError`] if the system has no thread. What accepting ends with is the task's.
+#[doc(alias = "accept(callback)")]
+pub fn accept_with(
+    mut callback: impl FnMut(TCPSocket) + Send + 'static,
+    server: &TCPServer,
+) -> Result<Task, Error> {
+    let server = Arc::clone(&server.0.0);
+    let thread = thread::Builder::new().name("accept".into()).spawn(move || {
+        loop {
+            match server.accept() {
+                Ok(client) => callback(client),
+                Err(_) if server.is_closed() => return Ok(()),
+                Err(Error::IOError(error)) => match error.class() {
+                    Class::Retry => {}
+                    Class::Wait => thread::park_timeout(PAUSE),
+                    _ => return Err(Error::IOError(error)),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    });
+    Ok(Task(thread?))
+}
+
+/// How long to wait for a descriptor that somebody gives back.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A thread that accepts connections: [`accept_with`] starts it.
+///
+/// Dropping it leaves it running.
+#[derive(Debug)]
+#[must_use = "what it ends with may be an error"]
+pub struct Task(JoinHandle<Result<(), Error>>);
+
+impl Task {
+    /// Waits for its end. A panic of the callback goes on here.
+    ///
+    /// # Errors
+    /// What accepting ended with, if it was not that the server was closed.
+    pub fn wait(self) -> Result<(), Error> {
+        self.0.join().unwrap_or_else(|cause| resume_unwind(cause))
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn istaskdone(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+/// What [`listen`] takes.
+pub trait Local {
+    /// Listens there.
+    ///
+    /// # Errors
+    /// As of [`listen`].
+    fn listen(self, backlog: u32) -> Result<TCPServer, Error>;
+}
+
+impl TCPServer {
+    /// A server without an address: [`bind`](super::bind) gives it one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Owner(Arc::new(Server { state: Mutex::new(State::Init) }))))
+    }
+
+    /// Stops listening: who waits for a connection is told so. Doing so again does nothing.
+    pub fn close(&self) {
+        self.0.0.close();
+    }
+
+    /// Whether it was not [closed](Self::close).
+    #[must_use]
+    pub fn isopen(&self) -> bool {
+        !self.0.0.is_closed()
+    }
+
+    /// Takes an address; the error is the system's.
+    pub(super) fn bind_at(&self, addr: &Addr, bind: Bind) -> Result<(), Error> {
+        let mut state = self.0.0.lock();
+        if !matches!(*state, State::Init) {
+            return Err(Error::state("TCPServer is not in initialization state"));
+        }
+        *state = match addr {
+            Addr::Inet(inet) => {
+                let domain = if inet.is_ipv4() { AF_INET } else { AF_INET6 };
+                let plain = Plain::open(domain, SOCK_STREAM, 0)?;
+                if inet.is_ipv6() {
+                    plain.socket().set_only_v6(bind.ipv6only)?;
+                }
+                if sys::REUSE_ADDRESS {
+                    plain.socket().set_reuse_address(true)?;
+                }
+                plain.bind(addr)?;
+                State::Bound(plain, None)
+            }
+            _ => {
+                let take = || {
+                    let plain = Plain::open(AF_UNIX, SOCK_STREAM, 0)?;
+                    plain.bind(addr)?;
+                    Ok(plain)
+                };
+                let (plain, claim) = sys::claimed(addr, Kind::Stream, take)?;
+                State::Bound(plain, claim)
+            }
+        };
+        Ok(())
+    }
+
+    fn start(&self, backlog: u32) -> Result<(), Error> {
+        let mut state = self.0.0.lock();
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Bound(plain, claim) => match plain.listen(backlog) {
+                Ok(()) => {
+                    *state = State::Listening(Arc::new(Shared::new(plain)), claim);
+                    Ok(())
+                }
+                Err(error) => {
+                    *state = State::Bound(plain, claim);
+                    Err(error.into())
+                }
+            },
+            other => {
+                *state = other;
+                Err(Error::argument("the server has no address, or listens already"))
+            }
+        }
+    }
+
+    pub(super) fn addr(&self) -> Result<Addr, Error> {
+        match &*self.0.0.lock() {
+            State::Bound(plain, _) => Ok(plain.local_addr()?),
+            State::Listening(socket, _) => Ok(socket.get()?.local_addr()?),
+            State::Init | State::Closed => Err(Error::argument("the server has no address")),
+        }
+    }
+}
+
+impl Server {
+    fn accept(&self) -> Result<TCPSocket, Error> {
+        let socket = self.listening()?.get()?;
+        let (plain, _) = socket.accept()?;
+        Ok(TCPSocket::new(plain))
+    }
+
+    fn listening(&self) -> Result<Arc<Shared>, Error> {
+        match &*self.lock() {
+            State::Listening(socket, _) => Ok(Arc::clone(socket)),
+            State::Closed => Err(crate::sockets::plain::gone().into()),
+            State::Init | State::Bound(..) => {
+                Err(Error::argument("the server does not listen: call `listen` first"))
+            }
+        }
+    }
+
+    fn close(&self) {
+        let state = std::mem::replace(&mut *self.lock(), State::Closed);
+        if let State::Listening(socket, claim) = state {
+            drop(claim); // First, so that nobody finds the file of a server that is gone.
+            socket.close();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(*self.lock(), State::Closed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for TCPServer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A server that has that address, and listens.
+fn at(addr: &Addr, backlog: u32) -> Result<TCPServer, Error> {
+    let server = TCPServer::new();
+    server.bind_at(addr, Bind::default())?;
+    server.start(backlog)?;
+    Ok(server)
+}
+
+macro_rules! ports {
+    ($($port:ident)+) => {$(
+        /// A port of `127.0.0.1`.
+        impl Local for $port {
+            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
+                (localhost, i64::from(self)).listen(backlog)
+            }
+        }
+    )+};
+}
+
+ports!(i32 i64 u16 u32);
+
+macro_rules! addresses {
+    ($($ip:ty),+) => {$(
+        impl<P: Into<i64>> Local for ($ip, P) {
+            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
+                InetAddr { host: self.0, port: port(self.1)? }.listen(backlog)
+            }
+        }
+    )+};
+}
+
+addresses!(super::IPv4, super::IPv6, IPAddr);
+
+impl<T: IPType> Local for InetAddr<T> {
+    fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
+        at(&self.std().into(), backlog)
+    }
+}
+
+macro_rules! paths {
+    ($($path:ty),+) => {$(
+        /// A path. The file that a dead server has left there gives way; ours goes with us.
+        impl Local for $path {
+            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
+                at(&tcp::path(self.as_ref())?, backlog)
+            }
+        }
+    )+};
+}
+
+paths!(&str, String, &Path, PathBuf);
+
+/// A server that has an address already.
+impl Local for &TCPServer {
+    fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
+        self.start(backlog)?;
+        Ok(self.clone())
+    }
+}
+
+impl fmt::Debug for TCPServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("TCPServer");
+        form.field("open", &self.isopen());
+        if let Ok(addr) = self.addr() {
+            form.field("addr", &addr);
+        }
+        form.finish()
+    }
+}

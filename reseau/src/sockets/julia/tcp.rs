@@ -1,0 +1,240 @@
+//! Connections: `TCPSocket` and `connect`.
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, PoisonError};
+
+use super::buffer::Buffer;
+use super::{Error, IPAddr, IPType, InetAddr, localhost, port};
+use crate::addr::{Addr, UnixAddr};
+use crate::blocking;
+use crate::dns::LookupError;
+use crate::sockets::plain::Plain;
+use crate::sockets::shared::Shared;
+use crate::sys::OsSocket;
+use crate::sys::option::numbers::{AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM};
+
+/// A connection: of TCP, or of this machine's own sockets.
+///
+/// Calls wait, and go through a shared reference from any thread; [`close`](Self::close) ends those
+/// that wait. Dropping it closes it. What has come ahead of the reader is kept in one piece of at
+/// most 64 KiB; then the peer has to wait.
+///
+/// ```
+/// use reseau::sockets::julia::{accept, connect, getsockname, listen};
+///
+/// let server = listen(0)?; // Of this machine alone.
+/// let (_ip, port) = getsockname(&server)?;
+/// let client = connect(port)?;
+/// let conn = accept(&server)?;
+/// client.write(b"first line\nrest")?;
+/// client.closewrite()?;
+/// assert_eq!(conn.readline()?, "first line");
+/// assert_eq!(conn.read_to_end()?, b"rest");
+/// assert!(conn.eof()?);
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+pub struct TCPSocket {
+    pub(super) socket: Shared,
+    pub(super) buffer: Mutex<Buffer>,
+    /// How much is in the buffer, for those who do not want to wait for its lock.
+    pub(super) buffered: AtomicUsize,
+    /// One message after the other.
+    writing: Mutex<()>,
+}
+
+/// Connects, and waits until it is done.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `8000` | a port of this machine (`127.0.0.1`) |
+/// | `("example.com", 443)` | a host, whose addresses are raced, and a port |
+/// | `(IPv4(0x7f00_0001), 8000)` | an address and a port |
+/// | `InetAddr { host, port }` | the same |
+/// | `"/run/server.sock"` | a socket of this machine, by its path |
+///
+/// ```
+/// use reseau::sockets::julia::{connect, getpeername, getsockname, listen, localhost};
+/// let server = listen(0)?;
+/// let (_, port) = getsockname(&server)?;
+/// for client in [connect(port)?, connect(("localhost", port))?, connect((localhost, port))?] {
+///     assert_eq!(getpeername(&client)?, (localhost.into(), port));
+/// }
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::ArgumentError`] for a port out of range, [`Error::DNSError`] for a host without an
+/// address, [`Error::IOError`] if the peer cannot be reached.
+pub fn connect(to: impl Remote) -> Result<TCPSocket, Error> {
+    to.connect()
+}
+
+/// What [`connect`] takes.
+pub trait Remote {
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// As of [`connect`].
+    fn connect(self) -> Result<TCPSocket, Error>;
+}
+
+impl TCPSocket {
+    pub(super) fn new(plain: Plain) -> Self {
+        Self {
+            socket: Shared::new(plain),
+            buffer: Mutex::default(),
+            buffered: AtomicUsize::new(0),
+            writing: Mutex::default(),
+        }
+    }
+
+    /// Sends all of the bytes, and says how many they are.
+    ///
+    /// # Errors
+    /// [`Error::IOError`]; some of the bytes may have been sent.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
+        let socket = self.socket.get()?;
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.send_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// Does nothing: what was written is the system's already.
+    ///
+    /// # Errors
+    /// [`Error::IOError`] on a closed socket.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.socket.get()?;
+        Ok(())
+    }
+
+    /// Says that nothing more will be written: the peer reads to the end, and may answer.
+    ///
+    /// # Errors
+    /// [`Error::IOError`] on a closed socket, or if the connection is gone.
+    pub fn closewrite(&self) -> Result<(), Error> {
+        let socket = self.socket.get()?;
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(socket.shutdown(Shutdown::Write)?)
+    }
+
+    /// Closes the connection: calls that wait for it return. Doing so again does nothing.
+    ///
+    /// What has come and was not read yet can still be read; then it is the end.
+    pub fn close(&self) {
+        self.socket.close();
+    }
+
+    /// Whether it was not [closed](Self::close) on this side.
+    #[must_use]
+    pub fn isopen(&self) -> bool {
+        self.socket.is_open()
+    }
+}
+
+fn reach(addr: &Addr) -> Result<TCPSocket, Error> {
+    let domain = match addr {
+        Addr::Inet(addr) if addr.is_ipv4() => AF_INET,
+        Addr::Inet(_) => AF_INET6,
+        _ => AF_UNIX,
+    };
+    let plain = Plain::open(domain, SOCK_STREAM, 0)?;
+    plain.connect(addr)?;
+    Ok(TCPSocket::new(plain))
+}
+
+/// What dialling a host failed with.
+fn failed(host: &str, error: io::Error) -> Error {
+    match LookupError::of(&error) {
+        Some(_) => Error::lookup(host, error),
+        None if error.kind() == io::ErrorKind::InvalidInput => {
+            Error::ArgumentError(error.to_string())
+        }
+        None => error.into(),
+    }
+}
+
+macro_rules! ports {
+    ($($port:ident)+) => {$(
+        /// A port of `127.0.0.1`.
+        impl Remote for $port {
+            fn connect(self) -> Result<TCPSocket, Error> {
+                connect((localhost, i64::from(self)))
+            }
+        }
+    )+};
+}
+
+ports!(i32 i64 u16 u32);
+
+macro_rules! addresses {
+    ($($ip:ty),+) => {$(
+        impl<P: Into<i64>> Remote for ($ip, P) {
+            fn connect(self) -> Result<TCPSocket, Error> {
+                connect(InetAddr { host: self.0, port: port(self.1)? })
+            }
+        }
+    )+};
+}
+
+addresses!(super::IPv4, super::IPv6, IPAddr);
+
+impl<T: IPType> Remote for InetAddr<T> {
+    fn connect(self) -> Result<TCPSocket, Error> {
+        reach(&self.std().into())
+    }
+}
+
+/// A host and a port: its addresses are raced (RFC 8305).
+impl<P: Into<i64>> Remote for (&str, P) {
+    fn connect(self) -> Result<TCPSocket, Error> {
+        let (host, port) = (self.0, port(self.1)?);
+        match blocking::connect((host, port)).wait() {
+            Ok(blocking::Stream::Tcp(stream)) => {
+                let socket = OsSocket::from(TcpStream::from(stream));
+                Ok(TCPSocket::new(Plain::adopt(socket)?))
+            }
+            Ok(_) => Err(Error::argument(format!("{host} is no host"))),
+            Err(error) => Err(failed(host, error)),
+        }
+    }
+}
+
+impl<P: Into<i64>> Remote for (String, P) {
+    fn connect(self) -> Result<TCPSocket, Error> {
+        connect((self.0.as_str(), self.1))
+    }
+}
+
+macro_rules! paths {
+    ($($path:ty),+) => {$(
+        /// A path.
+        impl Remote for $path {
+            fn connect(self) -> Result<TCPSocket, Error> {
+                reach(&path(self.as_ref())?)
+            }
+        }
+    )+};
+}
+
+paths!(&str, String, &Path, PathBuf);
+
+/// The address that a path is.
+pub(super) fn path(path: &Path) -> Result<Addr, Error> {
+    let addr = UnixAddr::from_pathname(path);
+    addr.map(Addr::from).map_err(|error| Error::ArgumentError(error.to_string()))
+}
+
+impl fmt::Debug for TCPSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("TCPSocket");
+        match self.socket.get() {
+            Err(_) => form.field("open", &false),
+            Ok(socket) => form.field("addr", &socket.local_addr().ok()),
+        };
+        form.finish()
+    }
+}
