@@ -26,17 +26,19 @@ use crate::rt::{Sleep, sleep_until};
 ///
 /// Under any executor (with the feature `async`):
 ///
-#[cfg_attr(feature = "async", doc = "```")]
-#[cfg_attr(not(feature = "async"), doc = "```ignore")]
-/// use std::time::Duration;
+/// ```
+/// # #[cfg(feature = "async")]
 /// # fn main() -> std::io::Result<()> {
-/// # reseau::block_on(async {
+/// use std::time::Duration;
 /// let resolver = reseau::Resolver::default();
-/// let addrs = resolver.lookup("127.0.0.1").limit(Duration::from_secs(1)).await?;
-/// assert_eq!(addrs.len(), 1);
-/// # Ok(())
-/// # })
+/// reseau::block_on(async {
+///     let addrs = resolver.lookup("127.0.0.1").limit(Duration::from_secs(1)).await?;
+///     assert_eq!(addrs.len(), 1);
+///     Ok(())
+/// })
 /// # }
+/// # #[cfg(not(feature = "async"))]
+/// # fn main() {}
 /// ```
 ///
 /// In a thread:

@@ -6,19 +6,21 @@
 //! table, or a function of yours; above it what many share: one lookup for all who ask at the same
 //! time, and a memory of what was answered.
 //!
-#![cfg_attr(feature = "async", doc = "```")]
-#![cfg_attr(not(feature = "async"), doc = "```ignore")]
+//! ```
+//! # #[cfg(feature = "async")]
+//! # fn main() -> std::io::Result<()> {
 //! use reseau::Resolver;
 //! use std::time::Duration;
 //!
-//! # fn main() -> std::io::Result<()> {
-//! # reseau::block_on(async {
 //! let resolver = Resolver::default();
-//! let found = resolver.lookup("localhost").limit(Duration::from_secs(5)).await?;
-//! assert!(found.iter().all(|ip| ip.is_loopback()));
-//! # Ok(())
-//! # })
+//! reseau::block_on(async {
+//!     let found = resolver.lookup("localhost").limit(Duration::from_secs(5)).await?;
+//!     assert!(found.iter().all(|ip| ip.is_loopback()));
+//!     Ok(())
+//! })
 //! # }
+//! # #[cfg(not(feature = "async"))]
+//! # fn main() {}
 //! ```
 //!
 //! Threads wait instead of awaiting:
@@ -32,6 +34,7 @@
 //! assert_eq!(reseau::dns::LookupError::of(&error).unwrap().cause(), reseau::dns::Cause::NotFound);
 //! # Ok::<(), std::io::Error>(())
 //! ```
+#![doc = include_str!("examples.md")]
 mod cache;
 mod cached;
 mod error;

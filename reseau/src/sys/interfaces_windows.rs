@@ -86,8 +86,13 @@ unsafe fn text(wide: *const u16) -> String {
         return String::new();
     }
     let mut len = 0;
-    // SAFETY: not behind the end.
-    while unsafe { *wide.add(len) } != 0 {
+    loop {
+        // SAFETY: not behind the end.
+        let at = unsafe { wide.add(len) };
+        // SAFETY: the same.
+        if unsafe { *at } == 0 {
+            break;
+        }
         len += 1;
     }
     // SAFETY: so many units lie before the end.
