@@ -496,30 +496,9 @@ impl UdpSocket {
     }
 }
 
-/// Options that are read and set alike.
-macro_rules! options {
-    ($($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
-        impl UdpSocket {$(
-            $(#[$doc])*
-            ///
-            /// # Errors
-            /// The system's.
-            pub fn $set(&self, value: $value) -> io::Result<()> {
-                self.socket().$write(value)
-            }
+opt::named_options! {
+    UdpSocket, socket => socket.socket();
 
-            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
-            ///
-            /// # Errors
-            /// The system's.
-            pub fn $get(&self) -> io::Result<$value> {
-                self.socket().$read()
-            }
-        )*}
-    };
-}
-
-options! {
     /// Lets datagrams go to broadcast addresses.
     ///
     /// ```

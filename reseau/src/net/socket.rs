@@ -203,30 +203,9 @@ impl TcpSocket {
     }
 }
 
-/// Options that are read and set alike.
-macro_rules! options {
-    ($($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
-        impl TcpSocket {$(
-            $(#[$doc])*
-            ///
-            /// # Errors
-            /// The system's; `Unsupported` where it has no such option.
-            pub fn $set(&self, value: $value) -> io::Result<()> {
-                self.0.$write(value)
-            }
+opt::named_options! {
+    TcpSocket, socket => socket.0;
 
-            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
-            ///
-            /// # Errors
-            /// The system's; `Unsupported` where it has no such option.
-            pub fn $get(&self) -> io::Result<$value> {
-                self.0.$read()
-            }
-        )*}
-    };
-}
-
-options! {
     /// Lets the address be bound while old connections of it linger. On Windows it lets two
     /// programs share a port, which nobody wants.
     reuseaddr, set_reuseaddr: bool => reuse_address, set_reuse_address;

@@ -337,30 +337,9 @@ impl Datagram<Inet> {
     }
 }
 
-/// Options that are read and set alike.
-macro_rules! options {
-    ($($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
-        impl Datagram<Inet> {$(
-            $(#[$doc])*
-            ///
-            /// # Errors
-            /// The system's; `Unsupported` where it has no such option.
-            pub fn $set(&self, value: $value) -> io::Result<()> {
-                self.fd().$write(value)
-            }
+opt::named_options! {
+    Datagram<Inet>, socket => socket.fd();
 
-            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
-            ///
-            /// # Errors
-            /// The system's; `Unsupported` where it has no such option.
-            pub fn $get(&self) -> io::Result<$value> {
-                self.fd().$read()
-            }
-        )*}
-    };
-}
-
-options! {
     /// Lets datagrams go to broadcast addresses.
     ///
     /// ```

@@ -72,7 +72,7 @@ pub use tcp_info::{TcpSnapshot, TcpState};
 pub use udp::*;
 pub use values::{AddressFamily, MtuDiscovery, Ports, Transfer};
 
-pub(crate) use table::{fits, has_options};
+pub(crate) use table::{fits, has_options, named_options};
 
 use std::io;
 

@@ -170,6 +170,32 @@ macro_rules! has_options {
     };
 }
 
+/// Calls that read and set an option by the names that others have for it.
+macro_rules! named_options {
+    ($type:ty, $this:ident => $socket:expr;
+     $($(#[$doc:meta])* $get:ident, $set:ident: $value:ty => $read:ident, $write:ident;)*) => {
+        impl $type {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// The system's; `Unsupported` where it has no such option.
+            pub fn $set(&self, value: $value) -> std::io::Result<()> {
+                let $this = self;
+                $socket.$write(value)
+            }
+
+            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") set.")]
+            ///
+            /// # Errors
+            /// The system's; `Unsupported` where it has no such option.
+            pub fn $get(&self) -> std::io::Result<$value> {
+                let $this = self;
+                $socket.$read()
+            }
+        )*}
+    };
+}
+
 /// The groups of [`fits`](super::fits) that types are in, beside [`Socket`](super::Socket).
 macro_rules! fits {
     ($($type:ty: $($group:ident)+;)+) => {
@@ -190,4 +216,4 @@ pub(super) fn unset(option: &str, error: io::Error) -> io::Error {
 }
 
 pub(super) use options;
-pub(crate) use {fits, has_options};
+pub(crate) use {fits, has_options, named_options};
