@@ -43,16 +43,7 @@ pub(super) fn run(window: &mut Window<'_>, addr: SocketAddr, slots: usize) -> io
         match window.turn()? {
             Turn::Opened => load.latencies.clear(),
             Turn::Closed { seconds, usage } => {
-                let amount = load.latencies.total() as f64;
-                let latencies = Some(load.latencies);
-                return Ok(Sample {
-                    amount,
-                    seconds,
-                    usage,
-                    latencies,
-                    lost: None,
-                    distance: None,
-                });
+                return Ok(Sample::counted(load.latencies, seconds, usage));
             }
         }
     }

@@ -39,16 +39,7 @@ pub(super) fn run(
                 load.start_all()?;
             }
             Turn::Closed { seconds, usage } => {
-                let amount = load.latencies.total() as f64;
-                let latencies = Some(load.latencies);
-                return Ok(Sample {
-                    amount,
-                    seconds,
-                    usage,
-                    latencies,
-                    lost: None,
-                    distance: None,
-                });
+                return Ok(Sample::counted(load.latencies, seconds, usage));
             }
         }
     }

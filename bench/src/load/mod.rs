@@ -53,6 +53,14 @@ pub(crate) struct Sample {
     pub(crate) distance: Option<f64>,
 }
 
+impl Sample {
+    /// Of as many as there are latencies.
+    fn counted(latencies: Histogram, seconds: f64, usage: Usage) -> Self {
+        let amount = latencies.total() as f64;
+        Self { amount, seconds, usage, latencies: Some(latencies), lost: None, distance: None }
+    }
+}
+
 /// How long a visit lasts.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {

@@ -77,6 +77,36 @@ impl Numbers {
     }
 }
 
+/// The posts, one call for each datagram; behind each comes `$wait`.
+macro_rules! one_by_one {
+    ($socket:ident, $post:expr, [$($wait:tt)*]) => {{
+        use crate::scenario::Post;
+        use crate::servers::datagrams::{Numbers, PACKET_BYTES, TALLY};
+        let mut buffer = vec![0; PACKET_BYTES];
+        match $post {
+            Post::Sink => loop {
+                let (n, _) = $socket.recv_from(&mut buffer)$($wait)*?;
+                TALLY.add(1, n);
+            },
+            Post::Source => {
+                let (n, peer) = $socket.recv_from(&mut buffer)$($wait)*?;
+                let mut numbers = Numbers::default();
+                loop {
+                    numbers.write(&mut buffer[..n]);
+                    $socket.send_to(&buffer[..n], peer)$($wait)*?;
+                    TALLY.add(1, n);
+                }
+            }
+            _ => loop {
+                let (n, peer) = $socket.recv_from(&mut buffer)$($wait)*?;
+                $socket.send_to(&buffer[..n], peer)$($wait)*?;
+            },
+        }
+    }};
+}
+
+use one_by_one;
+
 /// Counts what a sink received as one train: it looks at each datagram, as a program would.
 fn count(train: &[u8], segment: usize) {
     let lens = train.chunks(segment.max(1)).map(<[u8]>::len);

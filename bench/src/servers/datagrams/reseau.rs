@@ -4,7 +4,7 @@ use std::io;
 
 use reseau::{Batch, Config, Kind, Loop, Packet, UdpSocket, blocking as door};
 
-use super::{BATCH, Numbers, PACKET_BYTES, TALLY, Task};
+use super::{BATCH, Numbers, PACKET_BYTES, TALLY, Task, one_by_one};
 use crate::scenario::Post;
 use crate::servers::reseau::unsupported;
 use crate::sys::mail;
@@ -29,116 +29,61 @@ fn own_loop(kind: Kind) -> io::Result<Loop> {
     Loop::with(&Config { kind: Some(kind), ..Config::default() }).map_err(unsupported)
 }
 
+/// The posts, many datagrams at once; behind each call comes `$wait`.
+macro_rules! in_batches {
+    ($socket:ident, $post:expr, [$($wait:tt)*]) => {{
+        let mut batch = Batch::new(BATCH, PACKET_BYTES);
+        match $post {
+            Post::Sink => loop {
+                $socket.recv_batch(&mut batch)$($wait)*?;
+                count(&batch);
+            },
+            Post::Source => {
+                $socket.recv_batch(&mut batch)$($wait)*?;
+                let mut source = Source::new(&batch)?;
+                loop {
+                    source.fill(&mut batch)?;
+                    while !batch.is_empty() {
+                        $socket.send_batch(&mut batch)$($wait)*?;
+                    }
+                    source.count();
+                }
+            }
+            _ => loop {
+                $socket.recv_batch(&mut batch)$($wait)*?;
+                batch.reply();
+                while !batch.is_empty() {
+                    $socket.send_batch(&mut batch)$($wait)*?;
+                }
+            },
+        }
+    }};
+}
+
 async fn each(task: Task) -> io::Result<()> {
     task.ready()?;
     let socket = UdpSocket::from_std(task.socket)?;
-    let mut buffer = vec![0; PACKET_BYTES];
-    match task.post {
-        Post::Sink => loop {
-            let (n, _) = socket.recv_from(&mut buffer).await?;
-            TALLY.add(1, n);
-        },
-        Post::Source => {
-            let (n, peer) = socket.recv_from(&mut buffer).await?;
-            let mut numbers = Numbers::default();
-            loop {
-                numbers.write(&mut buffer[..n]);
-                socket.send_to(&buffer[..n], peer).await?;
-                TALLY.add(1, n);
-            }
-        }
-        _ => loop {
-            let (n, peer) = socket.recv_from(&mut buffer).await?;
-            socket.send_to(&buffer[..n], peer).await?;
-        },
-    }
+    one_by_one!(socket, task.post, [.await])
 }
 
 async fn many(task: Task) -> io::Result<()> {
     task.ready()?;
     let socket = UdpSocket::from_std(task.socket)?;
     socket.set_gro(true)?;
-    let mut batch = Batch::new(BATCH, PACKET_BYTES);
-    match task.post {
-        Post::Sink => loop {
-            socket.recv_batch(&mut batch).await?;
-            count(&batch);
-        },
-        Post::Source => {
-            socket.recv_batch(&mut batch).await?;
-            let mut source = Source::new(&batch)?;
-            loop {
-                source.fill(&mut batch)?;
-                while !batch.is_empty() {
-                    socket.send_batch(&mut batch).await?;
-                }
-                source.count();
-            }
-        }
-        _ => loop {
-            socket.recv_batch(&mut batch).await?;
-            batch.reply();
-            while !batch.is_empty() {
-                socket.send_batch(&mut batch).await?;
-            }
-        },
-    }
+    in_batches!(socket, task.post, [.await])
 }
 
 pub(in crate::servers) fn blocking(task: Task) -> io::Result<()> {
     task.ready()?;
     let socket = door::UdpSocket::from(task.socket);
-    let mut buffer = vec![0; PACKET_BYTES];
-    match task.post {
-        Post::Sink => loop {
-            let (n, _) = socket.recv_from(&mut buffer)?;
-            TALLY.add(1, n);
-        },
-        Post::Source => {
-            let (n, peer) = socket.recv_from(&mut buffer)?;
-            let mut numbers = Numbers::default();
-            loop {
-                numbers.write(&mut buffer[..n]);
-                socket.send_to(&buffer[..n], peer)?;
-                TALLY.add(1, n);
-            }
-        }
-        _ => loop {
-            let (n, peer) = socket.recv_from(&mut buffer)?;
-            socket.send_to(&buffer[..n], peer)?;
-        },
-    }
+    one_by_one!(socket, task.post, [])
 }
 
 pub(in crate::servers) fn blocking_batch(task: Task) -> io::Result<()> {
     task.ready()?;
     let socket = door::UdpSocket::from(task.socket);
     socket.set_gro(true)?;
-    let mut batch = Batch::new(BATCH, PACKET_BYTES);
-    match task.post {
-        Post::Sink => loop {
-            socket.recv_batch(&mut batch)?;
-            count(&batch);
-        },
-        Post::Source => {
-            socket.recv_batch(&mut batch)?;
-            let mut source = Source::new(&batch)?;
-            loop {
-                source.fill(&mut batch)?;
-                while !batch.is_empty() {
-                    socket.send_batch(&mut batch)?;
-                }
-                source.count();
-            }
-        }
-        _ => loop {
-            socket.recv_batch(&mut batch)?;
-            batch.reply();
-            while !batch.is_empty() {
-                socket.send_batch(&mut batch)?;
-            }
-        },
-    }
+    in_batches!(socket, task.post, [])
 }
 
 fn count(batch: &Batch) {
