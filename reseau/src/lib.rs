@@ -46,6 +46,7 @@
 //! - [`Packet`], [`Batch`]: what the system tells of a datagram, and many of them at once.
 //! - [`blocking`]: the same for threads, with the names of `std::net`, straight on system calls.
 //! - [`sockets`]: the sockets modules of Codon, Mojo and Julia, name for name.
+//! - [`listen()`] and [`listen_any()`]: at whatever an endpoint says.
 //! - [`Loop`], [`Group`], [`spawn`], [`sleep`], [`timeout`], [`offload`]: a small runtime, for
 //!   those who want their own; [`block_on`] for `main`.
 //! - [`connect`], [`dial`]: to a host by name, the best of its addresses, proxies on the way.
@@ -91,7 +92,7 @@ pub use addr::{
     Addr, Any, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind,
 };
 #[cfg(feature = "async")]
-pub use dial::{Connect, connect};
+pub use dial::{Connect, connect, listen, listen_any};
 pub use dial::{DialReport, Proxy};
 pub use dns::Resolver;
 #[cfg(feature = "async")]

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+mod covers;
 mod draft;
 mod endpoint;
 mod family;
@@ -20,6 +21,7 @@ mod text;
 mod unix;
 mod vsock;
 
+pub use covers::{Covers, Reach, Stack};
 pub use endpoint::{Endpoint, Host};
 #[allow(unused_imports)]
 pub(crate) use family::Which;

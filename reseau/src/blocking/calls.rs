@@ -16,7 +16,7 @@ macro_rules! handle {
                 self.0.into_socket()
             }
 
-            fn socket(&self) -> &OsSocket {
+            pub(super) fn socket(&self) -> &OsSocket {
                 self.0.socket()
             }
 
@@ -233,7 +233,7 @@ macro_rules! stream {
     };
 }
 
-/// The calls and traits of a listener: a newtype of `OsSocket`.
+/// The calls and traits of a listener: a newtype of `Place`.
 macro_rules! listener {
     ($listener:ident, $stream:ident, $addr:ty, $addr_of:path) => {
         impl $listener {
@@ -241,12 +241,16 @@ macro_rules! listener {
                 Self(socket.into())
             }
 
-            #[allow(clippy::useless_conversion)] // Some are more than a socket.
+            #[allow(dead_code)] // Of some kinds nobody asks for it.
+            pub(super) fn at(place: Place) -> Self {
+                Self(place)
+            }
+
             fn into_socket(self) -> OsSocket {
                 self.0.into()
             }
 
-            fn socket(&self) -> &OsSocket {
+            pub(super) fn socket(&self) -> &OsSocket {
                 &self.0
             }
 
@@ -271,7 +275,7 @@ macro_rules! listener {
             /// # Errors
             /// When the process or the system has no descriptor left.
             pub fn try_clone(&self) -> io::Result<Self> {
-                self.0.try_clone().map(Self::from_socket)
+                self.0.try_clone().map(Self)
             }
 
             /// Where it listens: with the port that the system chose, if it was asked to.
@@ -280,6 +284,22 @@ macro_rules! listener {
             /// The system's.
             pub fn local_addr(&self) -> io::Result<$addr> {
                 $addr_of(&self.0.local_addr()?)
+            }
+
+            /// Whom it takes connections from, which the address alone does not tell.
+            ///
+            /// # Errors
+            /// The system's.
+            pub fn covers(&self) -> io::Result<$crate::addr::Covers> {
+                self.0.covers()
+            }
+
+            /// How many connections may wait to be accepted, after what the system cut from the
+            /// number that was asked for. None where it does not tell: on other systems than
+            /// Linux, and of what came from elsewhere, but for TCP.
+            #[must_use]
+            pub fn backlog(&self) -> Option<u32> {
+                self.0.backlog()
             }
         }
 

@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadlines;
+use super::place::Place;
 use crate::addr::{Addr, UnixAddr};
 use crate::clock;
 use crate::error::{Error, Fault, Operation};
+pub(super) use crate::sys::listening::BACKLOG;
+use crate::sys::listening::{self, Terms};
+use crate::sys::option::On;
 use crate::sys::{self, Kind, OsSocket, Side, SockAddr};
 use crate::sys::{blocking as calls, message};
 
@@ -193,22 +197,41 @@ pub(super) fn listen(
     addrs: impl IntoIterator<Item = Addr>,
     kind: Kind,
     backlog: u32,
-) -> io::Result<OsSocket> {
-    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-    bound(addrs, kind, |socket| {
+) -> io::Result<Place> {
+    listen_on(addrs, kind, &Terms::with_backlog(backlog))
+}
+
+/// As [`listen`], on those terms.
+pub(super) fn listen_on(
+    addrs: impl IntoIterator<Item = Addr>,
+    kind: Kind,
+    terms: &Terms,
+) -> io::Result<Place> {
+    let backlog = i32::try_from(terms.backlog).unwrap_or(i32::MAX);
+    let prepare = |socket: &OsSocket, addr: &Addr| match kind {
+        Kind::Stream => terms.prepare(On::Os(socket), addr),
+        _ => Ok(()),
+    };
+    let socket = bound(addrs, kind, prepare, |socket| {
         socket.listen(backlog).map_err(|error| Error::new(Operation::Listen, error))
-    })
+    })?;
+    Ok(Place::new(socket, terms.backlog))
 }
 
 /// A socket for datagrams on the first of `addrs` that can be had. The error tells of the last.
 pub(super) fn bind(addrs: impl IntoIterator<Item = Addr>) -> io::Result<Handle> {
-    bound(addrs, Kind::Dgram, |_| Ok(())).map(Handle::new)
+    let prepare = |socket: &OsSocket, addr: &Addr| match addr.inet() {
+        Some(addr) => listening::choose_stack(On::Os(socket), addr, false),
+        None => Ok(()),
+    };
+    bound(addrs, Kind::Dgram, prepare, |_| Ok(())).map(Handle::new)
 }
 
 /// A socket on the first of `addrs` that can be had and for which `then` succeeds.
 fn bound(
     addrs: impl IntoIterator<Item = Addr>,
     kind: Kind,
+    prepare: impl Fn(&OsSocket, &Addr) -> io::Result<()>,
     then: impl Fn(&OsSocket) -> Result<(), Error>,
 ) -> io::Result<OsSocket> {
     let failed = |operation| move |error| Error::new(operation, error);
@@ -216,9 +239,7 @@ fn bound(
         let raw = sys::to_sock_addr(addr).map_err(failed(Operation::Bind))?;
         let socket = sys::domain(addr).and_then(|domain| calls::open(domain, kind));
         let socket = socket.map_err(failed(Operation::Open))?;
-        if kind == Kind::Stream && sys::REUSE_ADDRESS && addr.inet().is_some() {
-            socket.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
-        }
+        prepare(&socket, addr).map_err(failed(Operation::SetOption))?;
         socket.bind(&raw).map_err(failed(Operation::Bind))?;
         then(&socket).map(|()| socket)
     };
@@ -257,10 +278,6 @@ pub(super) fn resolve(addr: impl ToSocketAddrs) -> io::Result<impl Iterator<Item
         Err(error) => Err(Error::new(Operation::Resolve, error).into()),
     }
 }
-
-/// The backlog of a listener that was not told another, as nginx, Apache and Redis have it.
-/// Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
-pub(super) const BACKLOG: u32 = 511;
 
 /// An address as the family of the socket has it.
 pub(super) fn inet(addr: &SockAddr) -> io::Result<SocketAddr> {

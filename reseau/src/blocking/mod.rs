@@ -54,6 +54,8 @@ mod calls;
 mod connect;
 mod deadline;
 mod handle;
+mod listen;
+mod place;
 mod stream;
 mod tcp;
 mod udp;
@@ -61,6 +63,7 @@ pub mod unix;
 pub mod vsock;
 
 pub use connect::{Connect, connect};
+pub use listen::{Listen, ListenAny, Listener, listen, listen_any};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
     ToSocketAddrs,

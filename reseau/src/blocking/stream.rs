@@ -1,13 +1,14 @@
 //! A connection of whatever family: [`Stream`].
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{TcpStream, UnixStream, VsockStream};
 use crate::addr::Addr;
-use crate::sys::OsSocket;
+use crate::sys::{self, OsSocket};
 
-/// A connection of whatever family, as [`connect`](super::connect()) gives it.
+/// A connection of whatever family, as [`connect`](super::connect()) gives it, and what
+/// [`listen`](super::listen()) accepts.
 ///
 /// What only one family has is had by taking it out:
 ///
@@ -110,6 +111,48 @@ impl Stream {
         each!(self, stream => stream.peek(buf))
     }
 
+    /// How long one read may wait; `None` for as long as it takes.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        each!(self, stream => stream.set_read_timeout(timeout))
+    }
+
+    /// How long one write may wait; `None` for as long as it takes.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        each!(self, stream => stream.set_write_timeout(timeout))
+    }
+
+    /// Makes calls that would wait fail with `WouldBlock` instead, or lets them wait again.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        each!(self, stream => stream.set_nonblocking(nonblocking))
+    }
+
+    /// Takes the error that the system keeps for this socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        each!(self, stream => stream.take_error())
+    }
+
+    /// Ends the stream so that nothing of it is lost, as
+    /// [`TcpStream::close_gracefully`] does.
+    ///
+    /// # Errors
+    /// `TimedOut` if the peer has not ended by then; else the system's. This handle is closed in
+    /// any case.
+    pub fn close_gracefully(self, deadline: Instant) -> io::Result<()> {
+        each!(self, stream => stream.close_gracefully(deadline))
+    }
+
     /// A second handle to the same connection, with deadlines of its own.
     ///
     /// # Errors
@@ -121,7 +164,13 @@ impl Stream {
             Self::Vsock(stream) => Self::Vsock(stream.try_clone()?),
         })
     }
+
+    fn socket(&self) -> &OsSocket {
+        each!(self, stream => stream.socket())
+    }
 }
+
+sys::borrows_descriptor!(Stream);
 
 impl Read for &Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -171,20 +220,27 @@ impl Write for Stream {
     }
 }
 
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Self {
-        Self::Tcp(stream)
-    }
+/// There, and back if it is one.
+macro_rules! variants {
+    ($($variant:ident: $stream:ident),*) => {$(
+        impl From<$stream> for Stream {
+            fn from(stream: $stream) -> Self {
+                Self::$variant(stream)
+            }
+        }
+
+        impl TryFrom<Stream> for $stream {
+            type Error = Stream;
+
+            /// Gives back what is of another family.
+            fn try_from(stream: Stream) -> Result<Self, Stream> {
+                match stream {
+                    Stream::$variant(stream) => Ok(stream),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
 }
 
-impl From<UnixStream> for Stream {
-    fn from(stream: UnixStream) -> Self {
-        Self::Unix(stream)
-    }
-}
-
-impl From<VsockStream> for Stream {
-    fn from(stream: VsockStream) -> Self {
-        Self::Vsock(stream)
-    }
-}
+variants!(Tcp: TcpStream, Unix: UnixStream, Vsock: VsockStream);

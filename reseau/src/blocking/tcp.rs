@@ -7,6 +7,7 @@ use std::{fmt, net};
 
 use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout, resolve};
+use super::place::Place;
 use crate::addr::Addr;
 use crate::opt;
 use crate::sys::option::On;
@@ -54,7 +55,7 @@ pub struct TcpStream(Handle);
 /// assert_eq!(client.join().unwrap()?, "go away");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct TcpListener(OsSocket);
+pub struct TcpListener(Place);
 
 impl TcpStream {
     /// Connects to the first address of `addr` that takes the connection.

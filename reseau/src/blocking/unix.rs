@@ -31,12 +31,13 @@ use std::time::{Duration, Instant};
 
 use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout};
+use super::place::Place;
 use crate::addr::{Addr, UnixAddr};
-#[cfg(unix)]
 use crate::error::{Error, Operation};
 use crate::opt;
+use crate::sys::listening::Terms;
 use crate::sys::option::On;
-use crate::sys::{self, Claim, Kind, OsSocket};
+use crate::sys::{self, Kind, OsSocket};
 
 mod datagram;
 #[cfg(unix)]
@@ -78,13 +79,6 @@ pub struct UnixStream(Handle);
 /// Its file stays when it is dropped: remove it, before binding or after, or let
 /// [`claim`](Self::claim) do both.
 pub struct UnixListener(Place);
-
-/// A socket that listens, and the file that goes with it.
-struct Place {
-    /// Goes first, so that nobody finds the file of a listener that is gone.
-    claim: Option<Claim>,
-    socket: OsSocket,
-}
 
 impl UnixStream {
     /// Connects to the socket at `path`.
@@ -192,11 +186,24 @@ impl UnixListener {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn with_backlog(addr: &UnixAddr, backlog: u32) -> io::Result<Self> {
-        handle::listen([Addr::from(addr.clone())], Kind::Stream, backlog).map(Self::from_socket)
+        handle::listen([Addr::from(addr.clone())], Kind::Stream, backlog).map(Self)
     }
 }
 
 calls::listener!(UnixListener, UnixStream, UnixAddr, handle::unix);
+
+impl UnixListener {
+    /// Listens at `addr`; if that is a path, after the dead have given way.
+    pub(super) fn claim_on(addr: &UnixAddr, terms: &Terms) -> io::Result<Self> {
+        let addr = Addr::from(addr.clone());
+        let bind = || handle::listen_on([addr.clone()], Kind::Stream, terms);
+        match sys::claimed(&addr, Kind::Stream, bind) {
+            Ok((place, claim)) => Ok(Self(place.claimed(claim))),
+            Err(error) if Error::of(&error).is_some() => Err(error),
+            Err(error) => Err(Error::new(Operation::Bind, error).local(addr).into()),
+        }
+    }
+}
 
 #[cfg(unix)]
 impl UnixListener {
@@ -223,37 +230,7 @@ impl UnixListener {
     /// `AddrInUse` if somebody listens there, or if what is there is no socket; else as
     /// [`bind`](Self::bind).
     pub fn claim<P: AsRef<Path>>(path: P) -> io::Result<Self> {
-        let place = Addr::from(UnixAddr::from_pathname(path.as_ref())?);
-        let bind = || handle::listen([place.clone()], Kind::Stream, BACKLOG);
-        match Claim::take(path.as_ref(), Kind::Stream, bind) {
-            Ok((socket, claim)) => Ok(Self(Place { claim: Some(claim), socket })),
-            Err(error) if Error::of(&error).is_some() => Err(error),
-            Err(error) => Err(Error::new(Operation::Bind, error).local(place).into()),
-        }
-    }
-}
-
-impl std::ops::Deref for Place {
-    type Target = OsSocket;
-
-    fn deref(&self) -> &OsSocket {
-        &self.socket
-    }
-}
-
-impl From<OsSocket> for Place {
-    fn from(socket: OsSocket) -> Self {
-        Self { claim: None, socket }
-    }
-}
-
-impl From<Place> for OsSocket {
-    /// The file stays, whoever closes it in the end.
-    fn from(place: Place) -> Self {
-        if let Some(claim) = place.claim {
-            claim.release();
-        }
-        place.socket
+        Self::claim_on(&UnixAddr::from_pathname(path)?, &Terms::default())
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use super::calls;
 use super::handle::{self, BACKLOG, Handle, checked_timeout};
+use super::place::Place;
 use crate::addr::{Addr, Family, Vsock, VsockAddr};
 use crate::clock;
 use crate::error::{Error, Operation};
@@ -34,7 +35,7 @@ use crate::sys::{self, Kind, OsSocket, SockAddr};
 pub struct VsockStream(Handle);
 
 /// A vsock socket that listens. See [the module](self).
-pub struct VsockListener(OsSocket);
+pub struct VsockListener(Place);
 
 impl VsockStream {
     /// Connects to `port` of the machine `cid`, within ten seconds at most.

@@ -30,11 +30,14 @@
 //! println!("{report}");
 //! # Ok::<(), std::io::Error>(())
 //! ```
+mod berth;
 #[cfg(feature = "async")]
 mod connect;
 mod course;
 mod hop;
 mod http_connect;
+#[cfg(feature = "async")]
+mod listen;
 mod plan;
 mod proxy;
 mod race;
@@ -44,9 +47,12 @@ mod socks5;
 #[cfg(feature = "async")]
 pub use connect::{Connect, Connecting, connect};
 pub use hop::{Hop, HopError, SocksReply};
+#[cfg(feature = "async")]
+pub use listen::{Listen, ListenAny, Opening, listen, listen_any};
 pub use plan::Unconnected;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use report::{AttemptRecord, DialReport, HopRecord, LookupRecord, News, Outcome};
 
+pub(crate) use berth::{Aim, Berth, words as berth_words};
 pub(crate) use course::{Attempt, Course, Door, Failure, late};
 pub(crate) use plan::{Plan, words};

@@ -2,7 +2,7 @@
 use std::str::FromStr;
 use std::{error, fmt, io};
 
-use crate::addr::{Endpoint, Host};
+use crate::addr::{Endpoint, EndpointPart, Host};
 
 /// A proxy that connections go through: `socks5://user:password@host:port` or `http://…`.
 ///
@@ -39,6 +39,7 @@ use crate::addr::{Endpoint, Host};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
     kind: ProxyKind,
+    /// Host and port alone, and said to be that.
     at: Endpoint,
     login: Option<Login>,
 }
@@ -88,7 +89,7 @@ impl Proxy {
         let host = at.host().ok_or(ProxyError::Host)?;
         let port = at.port().ok_or(ProxyError::Port)?;
         // Only host and port count, whatever else was written.
-        let at = Authority(host, port).to_string();
+        let at = format!("tcp://{}", Authority(host, port));
         let at = at.parse().map_err(|_| ProxyError::Host)?;
         Ok(Self { kind, at, login: None })
     }
@@ -314,24 +315,22 @@ impl fmt::Display for Url<'_> {
             }
             f.write_str("@")?;
         }
-        self.proxy.at.fmt(f)
+        match (self.proxy.at.host(), self.proxy.at.port()) {
+            (Some(host), Some(port)) => Authority(host, port).fmt(f),
+            _ => Ok(()), // There is no such proxy.
+        }
     }
 }
 
 /// The place of a proxy; what is wrong with it is said without its text.
 fn endpoint(text: &str, default: u16) -> Result<Endpoint, ProxyError> {
     let after_host = text.rfind(']').map_or(0, |end| end + 1);
-    let parsed = if text[after_host..].contains(':') {
-        text.parse::<Endpoint>()
-    } else {
-        format!("{text}:{default}").parse()
-    };
-    let endpoint = parsed.map_err(|error| match error.part() {
-        crate::addr::EndpointPart::Port => ProxyError::Port,
+    let port = if text[after_host..].contains(':') { String::new() } else { format!(":{default}") };
+    let parsed = format!("tcp://{text}{port}").parse::<Endpoint>();
+    parsed.map_err(|error| match error.part() {
+        EndpointPart::Port | EndpointPart::Service => ProxyError::Port,
         _ => ProxyError::Host,
-    })?;
-    // What is no host and port parses too: `unix:` and the like.
-    if endpoint.host().is_none() { Err(ProxyError::Host) } else { Ok(endpoint) }
+    })
 }
 
 fn decoded(text: &str) -> Result<Vec<u8>, &'static str> {
@@ -389,6 +388,9 @@ mod tests {
             ("http://[::1]", "http://[::1]:80"),
             ("http://[fe80::1%eth0]:8080/", "http://[fe80::1%eth0]:8080"),
             ("socks5://anna@h:1", "socks5://anna@h:1"),
+            // Names that mean something else elsewhere.
+            ("socks5://fd:3", "socks5://fd:3"),
+            ("socks5://unix", "socks5://unix:1080"),
             ("socks5://a:b:c@h:1", "socks5://a:***@h:1"),
             ("socks5://a:b@c@h:1", "socks5://a:***@h:1"),
             ("http://:p@h:1", "http://:***@h:1"),
@@ -420,6 +422,8 @@ mod tests {
             ("socks5://h:99999", ProxyError::Port),
             ("socks5://user:secret", ProxyError::Port),
             ("socks5://::1", ProxyError::Host),
+            ("socks5://h:socks", ProxyError::Port),
+            ("socks5://h:p_w!", ProxyError::Port),
             ("socks5://a:***@h:1", masked),
             ("socks5://:b@h:1", ProxyError::User("is empty")),
         ] {

@@ -13,7 +13,7 @@ use crate::addr::kind::{self, Kind, sealed::Way};
 use crate::driver;
 use crate::error::{Error, Operation};
 use crate::opt;
-use crate::sys::{self, Domain, Fd, OsSocket};
+use crate::sys::{self, Domain, Fd, OsSocket, listening};
 
 /// A socket that is not connected and does not listen yet: where options are set that cannot be
 /// set later, and protocols chosen.
@@ -145,7 +145,8 @@ impl<F: Family, K: Kind> Socket<F, K> {
 }
 
 impl<K: Kind> Socket<Inet, K> {
-    /// A new socket for IPv6.
+    /// A new socket for IPv6. Bound to `[::]` it is for IPv4 too, on every system that has such,
+    /// unless [`opt::OnlyV6`] is set.
     ///
     /// ```
     /// # #[cfg(target_os = "linux")]
@@ -172,7 +173,9 @@ impl<K: Kind> Socket<Inet, K> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn new_v6() -> io::Result<Self> {
-        Self::open(|| Ok(Domain::IPV6), 0)
+        let socket = Self::open(|| Ok(Domain::IPV6), 0)?;
+        listening::allow_both(socket.fd.on());
+        Ok(socket)
     }
 
     /// A new socket of the family of `addr`.
@@ -193,7 +196,7 @@ impl<F: Family> Socket<F, kind::Stream> {
     pub fn listen(self, backlog: u32) -> io::Result<Listener<F>> {
         let (fd, home) = prepared(self.fd)?;
         listen(&fd, backlog)?;
-        Ok(Listener::adopt(fd, &home))
+        Ok(Listener::adopt(fd, &home).told(backlog))
     }
 
     /// Connects to `addr`, on the loop of this thread or else on the global one. Dropping the
@@ -292,7 +295,11 @@ adopts! {
 }
 
 /// Whether a socket is what it is said to be.
-fn check<F: Family>(socket: &OsSocket, way: Way, listens: Option<bool>) -> io::Result<()> {
+pub(super) fn check<F: Family>(
+    socket: &OsSocket,
+    way: Way,
+    listens: Option<bool>,
+) -> io::Result<()> {
     let wrong = |what: String| {
         let cause = io::Error::new(io::ErrorKind::InvalidInput, what);
         Err(Error::new(Operation::Adopt, cause).into())

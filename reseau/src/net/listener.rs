@@ -9,12 +9,12 @@ use std::task::{Context, Poll, ready};
 use super::detach::{self, DetachedListener};
 use super::handle::{Handle, Ticket};
 use super::{Any, Family, Inet, Stream, Unix, open};
-use crate::addr::Addr;
+use crate::addr::{Addr, Covers};
 use crate::driver::{self, Home, Side, Who, connection};
 use crate::error::{Error, Operation};
 use crate::opt;
 use crate::rt::Remote;
-use crate::sys::{Claim, Fd, OsSocket};
+use crate::sys::{Claim, Fd, OsSocket, listening};
 
 /// A source of connections: [`TcpListener`](crate::TcpListener) or
 /// [`UnixListener`](crate::UnixListener).
@@ -40,12 +40,14 @@ pub struct Listener<F: Family = Any> {
     /// Goes first, so that nobody finds the file of a listener that is gone.
     claim: Option<Claim>,
     handle: Handle,
+    /// How many connections it was told to let wait, where that is known.
+    asked: Option<u32>,
     family: PhantomData<fn() -> F>,
 }
 
 impl<F: Family> Listener<F> {
     pub(super) fn new(handle: Handle) -> Self {
-        Self { claim: None, handle, family: PhantomData }
+        Self { claim: None, handle, asked: None, family: PhantomData }
     }
 
     /// A listening descriptor of `home`'s kernel.
@@ -127,6 +129,48 @@ impl<F: Family> Listener<F> {
         F::named(self.handle.fd().local_addr()?)
     }
 
+    /// Whom it takes connections from, which the address alone does not tell.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::addr::{Covers, Reach, Stack};
+    /// let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// let port = listener.local_addr()?.port();
+    /// let covers = Covers::Inet { stack: Stack::V4, reach: Reach::Loopback, port };
+    /// assert_eq!(listener.covers()?, covers);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn covers(&self) -> io::Result<Covers> {
+        let fd = self.handle.fd();
+        let addr = fd.local_addr()?;
+        let only_v6 = listening::is_only_v6(fd.on());
+        Covers::of(&addr, only_v6).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// How many connections may wait to be accepted, after what the system cut from the number
+    /// that was asked for. None where it does not tell: on other systems than Linux, and for a
+    /// listener of the Unix domain that came from elsewhere.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// let listener = reseau::listen("127.0.0.1:0").backlog(16).await?;
+    /// assert!(matches!(listener.backlog(), None | Some(16)));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn backlog(&self) -> Option<u32> {
+        listening::backlog(self.handle.fd().on(), self.asked)
+    }
+
     /// Takes the error that the system keeps for this socket.
     ///
     /// # Errors
@@ -174,7 +218,14 @@ impl<F: Family> Listener<F> {
 
     /// The same listener, said to be of another family.
     pub(super) fn cast<G: Family>(self) -> Listener<G> {
-        Listener { claim: self.claim, handle: self.handle, family: PhantomData }
+        let Self { claim, handle, asked, .. } = self;
+        Listener { claim, handle, asked, family: PhantomData }
+    }
+
+    /// It was told to let so many connections wait.
+    pub(super) fn told(mut self, backlog: u32) -> Self {
+        self.asked = Some(backlog);
+        self
     }
 
     pub(super) fn handle(&self) -> &Handle {
@@ -189,10 +240,8 @@ impl<F: Family> Listener<F> {
         self.handle
     }
 
-    #[allow(dead_code)] // Only Unix has files to claim.
-    pub(super) fn claimed(mut self, claim: Claim) -> Self {
-        self.claim = Some(claim);
-        self
+    pub(super) fn claimed(self, claim: Option<Claim>) -> Self {
+        Self { claim, ..self }
     }
 
     pub(super) fn socket(&self) -> &OsSocket {

@@ -57,6 +57,7 @@ mod detach;
 mod fds;
 mod handle;
 mod listener;
+mod listening;
 mod open;
 mod packets;
 mod ready;
@@ -90,6 +91,7 @@ pub use vsock::{VsockListener, VsockStream};
 
 pub use crate::addr::{Any, Family, Inet, Unix, Vsock};
 
+use crate::sys::listening::BACKLOG;
 use handle::Handle;
 use std::fmt;
 
@@ -119,10 +121,6 @@ fn show_as<F: Family>(handle: &Handle, name: &str, f: &mut fmt::Formatter<'_>) -
     }
     form.finish()
 }
-
-/// The backlog of a listener that was not told another: what BSD's, Redis' and nginx' listeners
-/// take. Systems cut it to their own limit (Linux: `net.core.somaxconn`, 4096 by default).
-const BACKLOG: u32 = 511;
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::BACKLOG;
 use super::handle::Handle;
 use crate::addr::Addr;
 use crate::driver::Home;
 use crate::error::{Error, Fault, Operation};
 use crate::rt::Remote;
+use crate::sys::listening::Terms;
 use crate::sys::{self, Fd, Kind, OsSocket};
 
 /// Connects to the first of `addrs` that takes it.
@@ -48,7 +48,7 @@ pub(super) fn listen(
     let mut tried = Tried::new(name);
     for addr in addrs {
         let addr = addr.into();
-        match listen_on(&addr, Kind::Stream, home) {
+        match listen_on(&addr, Kind::Stream, &Terms::default(), home) {
             Ok(fd) => return Ok(fd),
             Err((operation, error)) => tried.push(operation, addr, error),
         }
@@ -59,30 +59,30 @@ pub(super) fn listen(
 pub(super) fn listen_on(
     addr: &Addr,
     kind: Kind,
+    terms: &Terms,
     home: &Home,
 ) -> Result<Fd, (Operation, io::Error)> {
     let failed = |operation| move |error| (operation, error);
     let fd = sys::domain(addr).and_then(|domain| home.open_as(domain, kind));
     let fd = fd.map_err(failed(Operation::Open))?;
-    // On Unix this lets a server come back while old connections linger; on Windows it would let
-    // two servers share a port. (In a simulated world it is always done: a run is to be the same
-    // on every machine.)
-    let reuse = sys::REUSE_ADDRESS || home.world().is_some();
-    if reuse && addr.inet().is_some() {
-        fd.set_reuse_address(true).map_err(failed(Operation::SetOption))?;
-    }
+    terms.prepare(fd.on(), addr).map_err(failed(Operation::SetOption))?;
     fd.bind(addr).map_err(failed(Operation::Bind))?;
-    fd.listen(BACKLOG).map_err(failed(Operation::Listen))?;
+    fd.listen(terms.backlog).map_err(failed(Operation::Listen))?;
     Ok(fd)
 }
 
 /// Takes in a socket of the system, on the loop of this thread or else the global one.
 pub(super) fn adopt(socket: OsSocket) -> io::Result<(Fd, Arc<Home>)> {
     let home = here()?;
+    Ok((adopt_on(socket, &home)?, home))
+}
+
+/// As [`adopt`], on that loop.
+pub(super) fn adopt_on(socket: OsSocket, home: &Home) -> io::Result<Fd> {
     let fd = Fd::Os(socket);
-    fits(&fd, &home)?;
+    fits(&fd, home)?;
     fd.os()?.set_nonblocking(true)?;
-    Ok((fd, home))
+    Ok(fd)
 }
 
 /// The home of what is made without naming one.

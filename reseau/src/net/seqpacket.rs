@@ -15,7 +15,7 @@ use crate::driver::{self, Home, Side, connection};
 use crate::error::{Error, Operation};
 use crate::opt;
 use crate::rt::sleep;
-use crate::sys::{self, Domain, Fd, Kind, OsSocket};
+use crate::sys::{self, Domain, Fd, Kind, OsSocket, listening::Terms};
 
 /// A Unix-domain connection of records: what is sent at once is received at once, whole and in
 /// order.
@@ -240,7 +240,7 @@ impl UnixSeqpacketListener {
     pub fn bind_addr(addr: &UnixAddr) -> io::Result<Self> {
         let home = open::here()?;
         let addr = Addr::from(addr.clone());
-        match open::listen_on(&addr, Kind::Seqpacket, &home) {
+        match open::listen_on(&addr, Kind::Seqpacket, &Terms::default(), &home) {
             Ok(fd) => Ok(Self::adopt(fd, &home)),
             Err((operation, error)) => Err(Error::new(operation, error).local(addr).into()),
         }

@@ -11,7 +11,7 @@ use crate::addr::Addr;
 use crate::driver;
 use crate::error::{Error, Operation};
 use crate::opt;
-use crate::sys::{self, Domain, Fd, OsSocket};
+use crate::sys::{self, Domain, Fd, OsSocket, listening};
 
 /// A TCP socket that is neither connected nor listening yet.
 ///
@@ -65,12 +65,15 @@ impl TcpSocket {
         fresh(Domain::IPV4).map(Self)
     }
 
-    /// A socket for IPv6.
+    /// A socket for IPv6. Bound to `[::]` it is for IPv4 too, on every system that has such, unless
+    /// [`set_only_v6`](Self::set_only_v6) says otherwise.
     ///
     /// # Errors
     /// When there are no descriptors left, or no IPv6 here.
     pub fn new_v6() -> io::Result<Self> {
-        fresh(Domain::IPV6).map(Self)
+        let fd = fresh(Domain::IPV6)?;
+        listening::allow_both(fd.on());
+        Ok(Self(fd))
     }
 
     /// A socket of std's, whatever its state; it becomes non-blocking when it connects or
@@ -98,7 +101,7 @@ impl TcpSocket {
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         let (fd, home) = prepared(self.0)?;
         listen(&fd, backlog)?;
-        Ok(TcpListener::adopt(fd, &home))
+        Ok(TcpListener::adopt(fd, &home).told(backlog))
     }
 
     /// Gives the socket its address. Port 0: one that the system chooses.
@@ -220,7 +223,7 @@ opt::named_options! {
     tos_v4, set_tos_v4: u32 => tos, set_tos;
     /// The traffic class of IPv6 packets.
     tclass_v6, set_tclass_v6: u32 => tclass, set_tclass;
-    /// Whether an IPv6 socket takes IPv6 alone; systems differ in what they do when not told.
+    /// Whether an IPv6 socket takes IPv6 alone. Without it, `[::]` is for IPv4 too.
     only_v6, set_only_v6: bool => only_v6, set_only_v6;
 }
 
@@ -267,7 +270,7 @@ impl UnixSocket {
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
         let (fd, home) = prepared(self.0)?;
         listen(&fd, backlog)?;
-        Ok(UnixListener::adopt(fd, &home))
+        Ok(UnixListener::adopt(fd, &home).told(backlog))
     }
 
     /// Gives the socket its address: a path, where nothing may be yet.

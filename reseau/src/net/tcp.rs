@@ -3,7 +3,7 @@ use std::io;
 use std::time::Duration;
 
 use super::to_addrs::Found;
-use super::{Inet, Listener, Stream, ToSocketAddrs, detach, open, split};
+use super::{BACKLOG, Inet, Listener, Stream, ToSocketAddrs, detach, open, split};
 use crate::error::Operation;
 use crate::rt::Remote;
 use crate::sys;
@@ -186,7 +186,7 @@ impl Listener<Inet> {
         let home = home.home();
         let found = Found::of(&addr, Operation::Bind, home).await?;
         let fd = open::listen(found.addrs, found.name.as_deref(), home)?;
-        Ok(Self::adopt(fd, home))
+        Ok(Self::adopt(fd, home).told(BACKLOG))
     }
 
     /// Takes in a listener of std's, on the loop of this thread or else on the global one. It

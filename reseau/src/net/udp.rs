@@ -11,7 +11,7 @@ use crate::driver::Side;
 use crate::error::Operation;
 use crate::opt;
 use crate::rt::Remote;
-use crate::sys::{self, Kind};
+use crate::sys::{self, Kind, listening};
 
 /// A UDP socket. What it has beside its own calls is [`Datagram`]'s.
 pub type UdpSocket = Datagram<Inet>;
@@ -20,8 +20,9 @@ impl Datagram<Inet> {
     /// Takes the first address of `addr` that can be had, on the loop of this thread or else on
     /// the global one. Port 0: one that the system chooses.
     ///
-    /// No option is set. On Windows, the news that a port was unreachable (10054) is switched off:
-    /// it would make receiving fail on account of others.
+    /// `[::]` is for IPv4 too, on every system that has such sockets. No other option is set. On
+    /// Windows, the news that a port was unreachable (10054) is switched off: it would make
+    /// receiving fail on account of others.
     ///
     /// # Errors
     /// The last address' error, with all of them as
@@ -38,10 +39,14 @@ impl Datagram<Inet> {
         let home = home.home();
         let found = Found::of(&addr, Operation::Bind, home).await?;
         let mut tried = Tried::new(found.name.as_deref());
-        for addr in found.addrs {
-            let addr = Addr::from(addr);
+        for inet in found.addrs {
+            let addr = Addr::from(inet);
             let opened = sys::domain(&addr).and_then(|domain| home.open_as(domain, Kind::Dgram));
-            match opened.and_then(|fd| fd.bind(&addr).map(|()| fd)) {
+            let bound = opened.and_then(|fd| {
+                listening::choose_stack(fd.on(), inet, false)?;
+                fd.bind(&addr).map(|()| fd)
+            });
+            match bound {
                 Ok(fd) => return Ok(Self::adopt(fd, home)),
                 Err(error) => tried.push(Operation::Bind, addr, error),
             }

@@ -7,9 +7,9 @@
 use std::io;
 use std::path::Path;
 
+use super::{BACKLOG, Listener, Stream, Unix, open, split};
 #[cfg(unix)]
 use super::{Detached, DetachedListener, detach};
-use super::{Listener, Stream, Unix, open, split};
 #[cfg(unix)]
 use crate::addr::Addr;
 use crate::addr::UnixAddr;
@@ -18,9 +18,9 @@ use crate::error::{Error, Operation};
 #[cfg(unix)]
 use crate::pool::Chunk;
 use crate::rt::Remote;
-#[cfg(unix)]
-use crate::sys::Claim;
 use crate::sys::{self, Kind};
+#[cfg(unix)]
+use crate::sys::{Claim, listening::Terms};
 
 pub use super::socket::UnixSocket;
 pub use crate::sys::UCred;
@@ -174,7 +174,7 @@ impl Listener<Unix> {
     /// As [`bind`](Self::bind).
     pub fn bind_on(home: &Remote, addr: &UnixAddr) -> io::Result<Self> {
         let fd = open::listen([addr.clone()], None, home.home())?;
-        Ok(Self::adopt(fd, home.home()))
+        Ok(Self::adopt(fd, home.home()).told(BACKLOG))
     }
 }
 
@@ -245,9 +245,13 @@ impl Listener<Unix> {
         if home.world().is_some() || addr.unix().is_some_and(|addr| addr.as_pathname().is_none()) {
             return Self::bind(path);
         }
-        let bind = || open::listen_on(&addr, Kind::Stream, &home).map_err(|(_, error)| error);
+        let terms = Terms::default();
+        let bind = || {
+            let listening = open::listen_on(&addr, Kind::Stream, &terms, &home);
+            listening.map_err(|(_, error)| error)
+        };
         match Claim::take(path, Kind::Stream, bind) {
-            Ok((fd, claim)) => Ok(Self::adopt(fd, &home).claimed(claim)),
+            Ok((fd, claim)) => Ok(Self::adopt(fd, &home).told(terms.backlog).claimed(Some(claim))),
             Err(error) => Err(Error::new(Operation::Bind, error).local(addr.clone()).into()),
         }
     }

@@ -25,7 +25,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Listener, Stream, Vsock, open, split};
+use super::{BACKLOG, Listener, Stream, Vsock, open, split};
 use crate::addr::VsockAddr;
 use crate::clock;
 use crate::error::{Error, Operation};
@@ -147,7 +147,7 @@ impl Listener<Vsock> {
     /// As [`bind`](Self::bind).
     pub fn bind_on(home: &Remote, addr: VsockAddr) -> io::Result<Self> {
         let fd = open::listen([addr], None, home.home())?;
-        Ok(Self::adopt(fd, home.home()))
+        Ok(Self::adopt(fd, home.home()).told(BACKLOG))
     }
 }
 

@@ -49,7 +49,10 @@ mod claim;
 pub(crate) mod counter;
 mod credentials;
 mod descriptor;
+#[cfg(unix)]
+mod inherited;
 pub(crate) mod interfaces;
+pub(crate) mod listening;
 pub(crate) mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod message_linux;
@@ -108,6 +111,14 @@ pub(crate) struct Accepted {
 
 #[cfg(unix)]
 pub(crate) use claim::Claim;
+#[cfg(unix)]
+pub(crate) use inherited::take as take_inherited;
+
+/// Descriptors come through `exec`, which Windows does not have.
+#[cfg(windows)]
+pub(crate) fn take_inherited(_which: &crate::addr::Inherited) -> io::Result<OsSocket> {
+    Err(unsupported("descriptors are inherited on Unix alone"))
+}
 
 /// Only Unix leaves files to claim.
 #[cfg(windows)]

@@ -76,6 +76,10 @@ macro_rules! either {
 }
 
 impl On<'_> {
+    pub(crate) fn is_simulated(self) -> bool {
+        either!(self, _socket => false, _port => true)
+    }
+
     /// A value that is an `int`, or on some systems a byte.
     pub(crate) fn number(self, at: &Place) -> io::Result<i32> {
         either!(self,

@@ -6,6 +6,7 @@ mod deadlines;
 mod descriptors;
 #[cfg(unix)]
 mod fds;
+mod listening;
 mod streams;
 mod tcp;
 mod udp;

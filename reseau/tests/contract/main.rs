@@ -24,6 +24,7 @@ mod fairness;
 mod families;
 mod futures;
 mod halves;
+mod listening;
 mod moving;
 mod names;
 mod packets;

@@ -33,6 +33,11 @@ pub(crate) fn resets_are_lost(test: &str) -> bool {
     wine
 }
 
+/// Says that the rest of a test is left out here.
+pub(crate) fn say_skipped(why: &str) {
+    say(&format!("skipped: {why}"));
+}
+
 /// Bounds so small that tests run into them.
 pub(crate) fn config(kind: Kind) -> Config {
     Config {

@@ -10,6 +10,7 @@ use super::UCred;
 use crate::addr::{Addr, UnixAddr};
 use crate::blocking::calls;
 use crate::blocking::handle::{self, BACKLOG, Handle, checked_timeout};
+use crate::blocking::place::Place;
 use crate::opt;
 use crate::sys::blocking::PEEK;
 use crate::sys::option::On;
@@ -59,7 +60,7 @@ pub struct UnixSeqpacket(pub(super) Handle);
 /// # #[cfg(not(target_os = "linux"))]
 /// # fn main() {}
 /// ```
-pub struct UnixSeqpacketListener(OsSocket);
+pub struct UnixSeqpacketListener(Place);
 
 impl UnixSeqpacket {
     /// Connects to the socket at `path`.

@@ -317,7 +317,7 @@ fn loopback(ip: IpAddr) -> IpAddr {
 }
 
 /// The most that a listener holds, whatever it asks for (Linux: `somaxconn`).
-const BACKLOG_MAX: u32 = 4096;
+pub(crate) const BACKLOG_MAX: u32 = 4096;
 /// A dropped attempt is repeated after a second, then after twice as long each time; after the
 /// sixth repetition the client waits once more and gives up, two minutes in (Linux:
 /// `tcp_syn_retries`).

@@ -73,6 +73,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
+pub(crate) use self::connect::BACKLOG_MAX;
 pub(crate) use self::faults::Faults;
 pub use self::hosts::{Answer, Name};
 pub use self::routes::{BadPrefix, Prefix, Route};
