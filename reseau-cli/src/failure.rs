@@ -23,6 +23,11 @@ impl Failure {
         Self { message: message.to_string(), code: 1 }
     }
 
+    /// The user wants no more of it: what shells report for a program that SIGINT killed.
+    pub(crate) fn interrupted() -> Self {
+        Self { message: "interrupted".to_owned(), code: 130 }
+    }
+
     /// The failure of writing to stdout. A reader that has gone (`reseau doctor | head -1`) has
     /// what it wanted: no failure.
     pub(crate) fn output(error: &io::Error) -> Result<(), Self> {

@@ -12,6 +12,7 @@ mod json;
 mod paint;
 mod resolve;
 mod signals;
+mod talk;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let end = match matches.subcommand() {
         Some(("doctor", arguments)) => doctor::run(arguments),
         Some(("echo", arguments)) => echo::run(arguments),
+        Some(("connect", arguments)) => talk::connect(arguments),
         Some(("resolve", arguments)) => resolve::run(arguments),
         Some(("interfaces", arguments)) => interfaces::run(arguments),
         _ => Err(Failure::usage("no such command: see reseau --help")),
@@ -40,6 +42,7 @@ fn command() -> Command {
         .about("Sockets at the shell")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(talk::connect_command())
         .subcommand(resolve::command())
         .subcommand(interfaces::command())
         .subcommand(echo::command())

@@ -1,7 +1,7 @@
 //! The real program, with a watchdog: whatever it does not do in time fails the test by name.
 #![allow(dead_code, reason = "each test file uses its own part")]
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,10 +24,11 @@ impl Program {
         command.args(arguments).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         set(&mut command);
-        let mut child = command.spawn().expect("the program starts");
-        let errors = child.stderr.take();
-        let (tell, lines) = mpsc::channel();
-        if let Some(stdout) = child.stdout.take() {
+        let child = command.spawn().expect("the program starts");
+        let mut program = Self::new(child);
+        if let Some(stdout) = program.child.stdout.take() {
+            let (tell, lines) = mpsc::channel();
+            program.lines = lines;
             thread::spawn(move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                     if tell.send(line).is_err() {
@@ -36,6 +37,20 @@ impl Program {
                 }
             });
         }
+        program
+    }
+
+    /// With a stdout that the test itself reads.
+    pub(crate) fn start_raw(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reseau"));
+        command.args(arguments).stdin(Stdio::null());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::new(command.spawn().expect("the program starts"))
+    }
+
+    fn new(mut child: Child) -> Self {
+        let errors = child.stderr.take();
+        let (_, lines) = mpsc::channel();
         Self { child, lines, seen: Vec::new(), errors }
     }
 
@@ -50,6 +65,21 @@ impl Program {
         }
         let errors = self.kill();
         panic!("no line `{start}…` within {LIMIT:?}; stdout: {:#?}; stderr: {errors}", self.seen);
+    }
+
+    /// Its stdin, if it was started with a pipe. Dropping it ends it.
+    pub(crate) fn take_stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("a pipe")
+    }
+
+    /// Its stderr, for tests that cannot wait for its end.
+    pub(crate) fn take_stderr(&mut self) -> ChildStderr {
+        self.errors.take().expect("taken once")
+    }
+
+    /// Its stdout, if it was started raw.
+    pub(crate) fn take_stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("a pipe")
     }
 
     /// Where it listens: the word after `listening`.

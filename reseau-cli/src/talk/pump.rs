@@ -1,0 +1,106 @@
+//! Bytes both ways between a stream and stdin and stdout.
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use reseau::{Stream, timeout};
+
+use super::Orders;
+use super::input::{Input, print};
+use crate::failure::Failure;
+
+/// Sends stdin to the peer and prints what the peer sends, until both have ended. Each end of
+/// stdin or of the peer is passed on by itself.
+///
+/// When the peer has ended, the rest of stdin is still sent, unless that
+/// [is the end](Orders::ends_with_peer).
+pub(super) async fn stream(
+    stream: Stream,
+    input: &mut Input,
+    orders: &Orders,
+) -> Result<(), Trouble> {
+    let (mut from, mut to) = stream.into_split();
+    let aside = &orders.aside;
+    aside.begin();
+    let up = async {
+        if orders.deaf {
+            return Ok(());
+        }
+        while let Some(bytes) = input.next(PIECE).await.map_err(Trouble::Input)? {
+            let count = bytes.len();
+            to.send(bytes).await.map_err(Trouble::Peer)?;
+            aside.count_sent(count);
+        }
+        aside.note("stdin has ended");
+        to.finish().await.map_err(Trouble::Peer)
+    };
+    let down = async {
+        while let Some(chunk) = from.recv().await.map_err(Trouble::Peer)? {
+            aside.count_received(chunk.len());
+            print(chunk).await.map_err(Trouble::Output)?;
+        }
+        aside.note("the peer has ended");
+        Ok(())
+    };
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    let (mut sent, mut received) = (None::<Result<(), Trouble>>, None::<Result<(), Trouble>>);
+    loop {
+        let mute = sent.is_some();
+        let moved = poll_fn(|cx| {
+            let mut news = false;
+            if received.is_none()
+                && let Poll::Ready(end) = down.as_mut().poll(cx)
+            {
+                (received, news) = (Some(end), true);
+            }
+            if sent.is_none()
+                && let Poll::Ready(end) = up.as_mut().poll(cx)
+            {
+                (sent, news) = (Some(end), true);
+            }
+            if news { Poll::Ready(()) } else { Poll::Pending }
+        });
+        // Once stdin has ended, silence may end it all.
+        match orders.wait.filter(|_| mute) {
+            None => moved.await,
+            Some(wait) => {
+                let heard = aside.received();
+                if timeout(wait, moved).await.is_err() && aside.received() == heard {
+                    aside.note("nothing came any more");
+                    received = Some(Ok(()));
+                }
+            }
+        }
+        match (&sent, &received) {
+            // What comes from the peer ends it; without stdin there is nothing to send either.
+            (_, Some(Err(_))) | (Some(Err(Trouble::Input(_))), _) | (Some(_), Some(_)) => break,
+            (None, Some(Ok(()))) if orders.ends_with_peer() => break,
+            // The peer takes no more, but may have something to say about that.
+            _ => {}
+        }
+    }
+    received.into_iter().chain(sent).collect()
+}
+
+/// What went wrong, and on which side.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Input(io::Error),
+    Output(io::Error),
+    Peer(io::Error),
+}
+
+impl Trouble {
+    /// A reader of stdout that has gone has what it wanted.
+    pub(super) fn failure(self) -> Result<(), Failure> {
+        match self {
+            Self::Input(error) => Err(Failure::world(format_args!("cannot read stdin: {error}"))),
+            Self::Output(error) => Failure::output(&error),
+            Self::Peer(error) => Err(Failure::world(error)),
+        }
+    }
+}
+
+/// How much of stdin is read at once.
+const PIECE: usize = 64 * 1024;
