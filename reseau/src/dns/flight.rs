@@ -122,3 +122,76 @@ impl Asker<Answer> for Flight {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::reply::Pending;
+    use crate::dns::{Cause, IpFamily, LookupError};
+    use std::task::{Context, Poll, Waker};
+
+    fn passenger() -> (Pending, Reply) {
+        Pending::new("a.example")
+    }
+
+    fn key() -> Key {
+        (Realm::default(), Query::new("a.example", IpFamily::V4).unwrap())
+    }
+
+    fn told(pending: &mut Pending) -> Poll<Result<usize, Cause>> {
+        let outcome = pending.poll_outcome(&mut Context::from_waker(Waker::noop()));
+        outcome.map(|outcome| match outcome {
+            Ok(answer) => Ok(answer.addrs().len()),
+            Err(error) => Err(error.cause()),
+        })
+    }
+
+    #[test]
+    fn those_aboard_hear_the_same_and_the_next_flies_anew() {
+        let flights = Arc::new(Flights::default());
+        let ((mut one, first), (mut two, second)) = (passenger(), passenger());
+        let flight = flights.board(key(), first).expect("the first flies");
+        assert!(flights.board(key(), second).is_none());
+        assert_eq!((told(&mut one), flights.joined()), (Poll::Pending, 1));
+        flight.answer(Ok(Answer::new([[192, 0, 2, 1].into()])));
+        assert_eq!((told(&mut one), told(&mut two)), (Poll::Ready(Ok(1)), Poll::Ready(Ok(1))));
+        assert!(flights.board(key(), passenger().1).is_some());
+    }
+
+    #[test]
+    fn a_flight_that_is_given_up_leaves_the_next_one_alone() {
+        let flights = Arc::new(Flights::default());
+        let (one, first) = passenger();
+        let mut given_up = flights.board(key(), first).unwrap();
+        assert!(given_up.is_wanted());
+        drop(one);
+        assert!(!given_up.is_wanted());
+        let (mut two, second) = passenger();
+        let flight = flights.board(key(), second).expect("nobody boards what will not fly");
+        drop(given_up);
+        assert_eq!(told(&mut two), Poll::Pending);
+        flight.answer(Err(LookupError::new(Cause::NotFound)));
+        assert_eq!(told(&mut two), Poll::Ready(Err(Cause::NotFound)));
+    }
+
+    #[test]
+    fn a_flight_that_crashes_is_an_error() {
+        let flights = Arc::new(Flights::default());
+        let (mut one, first) = passenger();
+        drop(flights.board(key(), first).unwrap());
+        assert_eq!(told(&mut one), Poll::Ready(Err(Cause::Failed)));
+        assert!(lock(&flights.0).aloft.is_empty());
+    }
+
+    #[test]
+    fn those_who_gave_up_do_not_gather() {
+        let flights = Arc::new(Flights::default());
+        let (_stays, first) = passenger();
+        let _stuck = flights.board(key(), first).unwrap();
+        for _ in 0..10_000 {
+            assert!(flights.board(key(), passenger().1).is_none());
+        }
+        let aboard = lock(&flights.0).aloft[&key()].len();
+        assert!(aboard < 16, "{aboard} aboard");
+    }
+}
