@@ -338,6 +338,7 @@ fn each_point(kind: Kind, habit: Habit) {
     };
     let whole = play(Axe::never());
     assert!(whole.points() >= 6, "it waits {} times only", whole.points());
+    std::thread::sleep(Duration::from_millis(100));
     let before = descriptors();
     let mut number = 0;
     loop {
