@@ -66,8 +66,8 @@ fn plot() -> String {
     let mut svg = String::new();
     let _ = writeln!(
         svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {full}\" width=\"{WIDTH}\" \
-         height=\"{full}\" font-family=\"sans-serif\" font-size=\"11\">\n{STYLE}\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {full}\" \
+         width=\"{WIDTH}\" height=\"{full}\" font-family=\"sans-serif\" font-size=\"11\">\n{STYLE}\
          <rect class=\"page\" width=\"{WIDTH}\" height=\"{full}\"/>"
     );
     legend(&mut svg);
@@ -91,12 +91,8 @@ fn plot() -> String {
 }
 
 fn legend(svg: &mut String) {
-    let entries = [
-        ("asked", "lookup"),
-        ("won", "connected"),
-        ("failed", "failed"),
-        ("given", "given up, for another has won"),
-    ];
+    let entries =
+        [("asked", "lookup"), ("won", "connected"), ("failed", "failed"), ("given", "given up")];
     let mut at = LEFT;
     for (class, name) in entries {
         let _ = writeln!(
