@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Some(("doctor", arguments)) => doctor::run(arguments),
         Some(("echo", arguments)) => echo::run(arguments),
         Some(("connect", arguments)) => talk::connect(arguments),
+        Some(("listen", arguments)) => talk::listen(arguments),
         Some(("resolve", arguments)) => resolve::run(arguments),
         Some(("interfaces", arguments)) => interfaces::run(arguments),
         _ => Err(Failure::usage("no such command: see reseau --help")),
@@ -43,6 +44,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(talk::connect_command())
+        .subcommand(talk::listen_command())
         .subcommand(resolve::command())
         .subcommand(interfaces::command())
         .subcommand(echo::command())

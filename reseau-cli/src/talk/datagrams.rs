@@ -32,6 +32,28 @@ pub(super) async fn connect(
     both_ways(&socket, &mut Input::stdin(), orders).await
 }
 
+/// With whoever sends the first message. With `keep`: from everybody, to nobody.
+pub(super) async fn listen(orders: &Orders) -> Result<(), Failure> {
+    let at = found(orders, Families::V4First, None).await?;
+    let socket = UdpSocket::bind(at).await.map_err(Failure::world)?;
+    let addr = socket.local_addr().map_err(Failure::world)?;
+    orders.aside.say(format_args!("listening udp://{addr}"));
+    let mut bytes = vec![0; LARGEST];
+    loop {
+        let (count, peer) = socket.recv_from(&mut bytes).await.map_err(Failure::world)?;
+        orders.aside.note(format_args!("{count} bytes from {peer}"));
+        orders.aside.begin();
+        orders.aside.count_received(count);
+        if let Err(error) = print(bytes[..count].to_vec()).await {
+            return Failure::output(&error);
+        }
+        if !orders.keep {
+            socket.connect(peer).await.map_err(Failure::world)?;
+            return both_ways(&socket, &mut Input::stdin(), orders).await;
+        }
+    }
+}
+
 /// Each piece of stdin is a message, so a line is where a person types. It ends when stdin has, and
 /// nothing has come for a while; without stdin, never.
 async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ mod aside;
 mod connect;
 mod datagrams;
 mod input;
+mod listen;
 mod pump;
 
 use std::io::{self, IsTerminal};
@@ -23,6 +24,7 @@ use crate::signals;
 use aside::{Aside, When};
 
 pub(crate) use connect::{command as connect_command, run as connect};
+pub(crate) use listen::{command as listen_command, run as listen};
 
 /// What both commands are told.
 struct Orders {
