@@ -132,6 +132,12 @@ impl Claim {
     }
 }
 
+/// To drop a claim means something, though not here.
+#[cfg(windows)]
+impl Drop for Claim {
+    fn drop(&mut self) {}
+}
+
 /// Binds by `bind` at `addr`; what this leaves in the file system is the claim's.
 pub(crate) fn claimed<T>(
     addr: &Addr,
