@@ -14,6 +14,7 @@ use crate::sys::{self, Domain, Kind, OsSocket, Side, Type, message};
 pub(super) struct Plain {
     socket: OsSocket,
     domain: Domain,
+    transfer: Type,
     /// How long a call may wait, in nanoseconds, or [`FOREVER`]. Unless it is that, the socket is
     /// in the mode in which the system does not wait.
     limit: AtomicU64,
@@ -37,20 +38,21 @@ impl Plain {
             _ => OsSocket::new(domain, transfer, Some(protocol.into())),
         };
         let socket = opened.map_err(|error| Error::new(Operation::Open, error))?;
-        Ok(Self::with(socket, domain))
+        Ok(Self::with(socket, domain, transfer))
     }
 
     /// Takes in a socket from elsewhere; `NotASocket` or the like if it is none.
     pub(super) fn adopt(socket: OsSocket) -> io::Result<Self> {
-        let domain = socket.local_addr().map(|addr| addr.domain());
-        let domain = domain.map_err(|error| Error::new(Operation::Adopt, error))?;
+        let look = || Ok((socket.local_addr()?.domain(), socket.r#type()?));
+        let looked = look().map_err(|error| Error::new(Operation::Adopt, error));
+        let (domain, transfer) = looked?;
         socket.set_nonblocking(false)?;
-        Ok(Self::with(socket, domain))
+        Ok(Self::with(socket, domain, transfer))
     }
 
-    fn with(socket: OsSocket, domain: Domain) -> Self {
+    fn with(socket: OsSocket, domain: Domain, transfer: Type) -> Self {
         let (limit, ended) = (AtomicU64::new(FOREVER), AtomicBool::new(false));
-        Self { socket, domain, limit, ended }
+        Self { socket, domain, transfer, limit, ended }
     }
 
     pub(super) fn into_socket(self) -> OsSocket {
@@ -115,12 +117,22 @@ impl Plain {
         }
         let (socket, addr) = accepted?;
         socket.set_nonblocking(false)?; // Some systems hand the listener's mode on.
-        Ok((Self::with(socket, self.domain), sys::from_sock_addr(&addr).ok()))
+        Ok((Self::with(socket, self.domain, self.transfer), sys::from_sock_addr(&addr).ok()))
     }
 
-    /// Receives what is there; 0 is the end of a stream (or an empty `space`).
+    /// Receives what is there; 0 is the end of a stream (or an empty `space`). A datagram that is
+    /// longer is cut, on every system.
     pub(super) fn recv(&self, space: &mut [u8]) -> io::Result<usize> {
-        self.on(Side::Recv, Operation::Recv, |socket| calls::recv(socket, space, 0))
+        if space.is_empty() && self.is_stream() {
+            return Ok(0); // Some systems would wait.
+        }
+        self.on(Side::Recv, Operation::Recv, |socket| {
+            if self.is_stream() {
+                calls::recv(socket, space, 0)
+            } else {
+                message::recv(socket, space, 0)
+            }
+        })
     }
 
     /// Sends what fits.
@@ -168,8 +180,12 @@ impl Plain {
         sys::listens(&self.socket) == Some(true)
     }
 
-    pub(super) fn is_stream(&self) -> io::Result<bool> {
-        self.socket.r#type().map(|transfer| transfer == Type::STREAM)
+    pub(super) fn transfer(&self) -> Type {
+        self.transfer
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        self.transfer == Type::STREAM
     }
 
     /// Makes `call`, and waits between as long as it may.
@@ -221,13 +237,13 @@ impl Plain {
             *inet = reachable(*inet);
         }
         let Ok(raw) = sys::to_sock_addr(&addr) else { return };
-        let _ = match self.is_stream() {
-            Ok(true) if self.peer_addr().is_err() => {
-                let bell = calls::open(self.domain, Kind::Stream);
-                bell.and_then(|bell| bell.connect_timeout(&raw, RING_MAX))
-            }
-            Ok(false) => message::send_to(&self.socket, &[], Some(&raw), 0).map(|_| ()),
-            _ => Ok(()),
+        let _ = if !self.is_stream() {
+            message::send_to(&self.socket, &[], Some(&raw), 0).map(|_| ())
+        } else if self.peer_addr().is_err() {
+            let bell = calls::open(self.domain, Kind::Stream);
+            bell.and_then(|bell| bell.connect_timeout(&raw, RING_MAX))
+        } else {
+            Ok(())
         };
     }
 }

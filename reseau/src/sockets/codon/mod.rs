@@ -199,7 +199,7 @@ impl Socket {
         let plain = self.plain(Operation::Recv)?;
         let mut data = vec![0; size.min(RECV_MAX)];
         let count = plain.recv(&mut data)?;
-        if count == 0 && size > 0 && plain.is_stream()? {
+        if count == 0 && size > 0 && plain.is_stream() {
             return Err(Error::EOFError);
         }
         data.truncate(count);

@@ -5,6 +5,7 @@ use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::Error;
+use crate::addr::ip::{parse_ip, parse_ipv4, parse_ipv6};
 
 /// An IPv4 address: a number of 32 bits. It prints with dots, and shows as Julia does.
 ///
@@ -36,12 +37,16 @@ pub struct IPv6(pub u128);
 
 /// An address of either family. Addresses of two families have no order.
 ///
+/// What Julia writes `ip"127.0.0.1"` is [`ip!`](crate::ip!)`("127.0.0.1")`, which is checked when
+/// the program is compiled.
+///
 /// ```
 /// use reseau::sockets::julia::{IPAddr, IPv4, IPv6};
 /// let (v4, v6) = (IPAddr::from(IPv4(2)), IPAddr::from(IPv6(1)));
 /// assert_eq!(v4.partial_cmp(&v6), None);
 /// assert!(IPAddr::from(IPv4(1)) < v4);
 /// assert_eq!("::1".parse::<IPAddr>()?, v6); // A colon decides.
+/// assert_eq!(IPAddr::from(reseau::ip!("::1")), v6);
 /// # Ok::<(), reseau::sockets::julia::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -223,6 +228,12 @@ macro_rules! numbers {
             }
         }
 
+        impl From<$std> for IPAddr {
+            fn from(ip: $std) -> Self {
+                Self::$ip(ip.into())
+            }
+        }
+
         $(
             impl TryFrom<$wide> for $ip {
                 type Error = Error;
@@ -285,31 +296,7 @@ impl FromStr for IPv4 {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |what: &str| Error::argument(format!("IPv4 address {text:?}: {what}"));
-        let mut host = 0;
-        let count = text.split('.').count();
-        for (index, field) in text.split('.').enumerate() {
-            if field.is_empty() {
-                return Err(wrong("a field is empty"));
-            }
-            if !field.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(wrong("a field is no number"));
-            }
-            if field.len() > 1 && field.starts_with('0') {
-                return Err(wrong("a zero in front is ambiguous: some read it as octal"));
-            }
-            let last = index + 1 == count;
-            let bits = if last { 32_u32.saturating_sub(8 * index as u32) } else { 8 };
-            let value: u64 = field.parse().map_err(|_| wrong("a field is too large"))?;
-            if index > 3 {
-                return Err(wrong("there are more than four fields"));
-            }
-            if value >> bits != 0 {
-                return Err(wrong("a field is too large"));
-            }
-            host |= if last { value } else { value << (24 - 8 * index) };
-        }
-        u32::try_from(host).map(Self).map_err(|_| wrong("a field is too large"))
+        parse_ipv4(text).map(Self::from).map_err(|error| Error::argument(error.to_string()))
     }
 }
 
@@ -318,8 +305,7 @@ impl FromStr for IPv6 {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |_| Error::argument(format!("{text:?} is no IPv6 address"));
-        text.parse::<Ipv6Addr>().map(Self::from).map_err(wrong)
+        parse_ipv6(text).map(Self::from).map_err(|error| Error::argument(error.to_string()))
     }
 }
 
@@ -328,9 +314,6 @@ impl FromStr for IPAddr {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.contains(':') {
-            return text.parse().map(Self::IPv6);
-        }
-        text.parse().map(Self::IPv4)
+        parse_ip(text).map(Self::from).map_err(|error| Error::argument(error.to_string()))
     }
 }

@@ -2,6 +2,7 @@
 use std::net::IpAddr;
 
 use super::{Error, IPAddr, IPType};
+use crate::addr::ip::is_link_local;
 use crate::dns::{self, Resolver};
 
 /// All the addresses of a host.
@@ -136,8 +137,5 @@ pub fn getipaddr_as<T: IPType>() -> Result<T, Error> {
 /// # Ok::<(), reseau::sockets::julia::Error>(())
 /// ```
 pub fn islinklocaladdr(ip: impl Into<IPAddr>) -> bool {
-    match IpAddr::from(ip.into()) {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
+    is_link_local(ip.into().into())
 }

@@ -1,5 +1,6 @@
 //! Listeners: `TCPServer`, `listen`, `listenany`, `accept`.
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -311,7 +312,9 @@ impl Server {
     fn close(&self) {
         let state = std::mem::replace(&mut *self.lock(), State::Closed);
         if let State::Listening(socket, claim) = state {
-            drop(claim); // First, so that nobody finds the file of a server that is gone.
+            {
+                let _first = claim; // So that nobody finds the file of a server that is gone.
+            }
             socket.close();
         }
     }
@@ -362,13 +365,13 @@ macro_rules! addresses {
     ($($ip:ty),+) => {$(
         impl<P: Into<i64>> Local for ($ip, P) {
             fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-                InetAddr { host: self.0, port: port(self.1)? }.listen(backlog)
+                InetAddr { host: IPAddr::from(self.0), port: port(self.1)? }.listen(backlog)
             }
         }
     )+};
 }
 
-addresses!(super::IPv4, super::IPv6, IPAddr);
+addresses!(super::IPv4, super::IPv6, IPAddr, Ipv4Addr, Ipv6Addr, IpAddr);
 
 impl<T: IPType> Local for InetAddr<T> {
     fn listen(self, backlog: u32) -> Result<TCPServer, Error> {

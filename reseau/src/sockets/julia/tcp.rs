@@ -1,7 +1,7 @@
 //! Connections: `TCPSocket` and `connect`.
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
@@ -51,7 +51,7 @@ pub struct TCPSocket {
 /// |---|---|
 /// | `8000` | a port of this machine (`127.0.0.1`) |
 /// | `("example.com", 443)` | a host, whose addresses are raced, and a port |
-/// | `(IPv4(0x7f00_0001), 8000)` | an address and a port |
+/// | `(ip!("127.0.0.1"), 8000)` | an address and a port |
 /// | `InetAddr { host, port }` | the same |
 /// | `"/run/server.sock"` | a socket of this machine, by its path |
 ///
@@ -174,13 +174,13 @@ macro_rules! addresses {
     ($($ip:ty),+) => {$(
         impl<P: Into<i64>> Remote for ($ip, P) {
             fn connect(self) -> Result<TCPSocket, Error> {
-                connect(InetAddr { host: self.0, port: port(self.1)? })
+                connect(InetAddr { host: IPAddr::from(self.0), port: port(self.1)? })
             }
         }
     )+};
 }
 
-addresses!(super::IPv4, super::IPv6, IPAddr);
+addresses!(super::IPv4, super::IPv6, IPAddr, Ipv4Addr, Ipv6Addr, IpAddr);
 
 impl<T: IPType> Remote for InetAddr<T> {
     fn connect(self) -> Result<TCPSocket, Error> {

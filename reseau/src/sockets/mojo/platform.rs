@@ -135,7 +135,7 @@ where
     /// Takes in a socket, if it is of this family and type.
     pub(super) fn adopt(socket: OsSocket) -> io::Result<Self> {
         let plain = Plain::adopt(socket)?;
-        let found = (i32::from(plain.domain()), i32::from(plain.socket().r#type()?));
+        let found = (i32::from(plain.domain()), i32::from(plain.transfer()));
         if found != (F::NUMBER, T::NUMBER) {
             let what =
                 format!("the socket is of another kind than {:?}", (F::default(), T::default()));

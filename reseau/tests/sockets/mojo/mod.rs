@@ -41,14 +41,9 @@ fn a44_a_socket_is_generic_over_family_type_protocol_address_and_platform() {
 fn a45_a_new_socket_has_nothing_yet() {
     watched(|| {
         let socket: Socket = Socket::new().unwrap();
-        assert_eq!(socket.send(b"x").unwrap_err().kind(), unconnected());
+        assert!(socket.send(b"x").is_err());
         assert!(socket.accept().is_err());
     });
-}
-
-fn unconnected() -> ErrorKind {
-    // Linux: a stream that was never connected is a broken pipe.
-    if cfg!(target_os = "linux") { ErrorKind::BrokenPipe } else { ErrorKind::NotConnected }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reseau::sockets::mojo::{
-    AF_INET, AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE, IPv4Addr, IPv6Addr, SOCK_STREAM, SockFamily,
-    SockPlatform, SockProtocol, SockType, Socket, SocketInterface, TCP, UDP,
+    AF_INET, AF_INET6, AF_UNIX, AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE, Current, IPv4Addr,
+    IPv6Addr, LOCAL, SOCK_DGRAM, SOCK_STREAM, SockFamily, SockPlatform, SockProtocol, SockType,
+    Socket, SocketInterface, TCP, UDP, UnixAddr,
 };
 
 use crate::watched;
@@ -223,4 +224,34 @@ fn a43_a_platform_of_ones_own_can_be_injected() {
         let served = reseau::sockets::mojo::Pool::with_workers(2).starmap(handler, socket);
         assert_eq!(served.unwrap(), 2);
     });
+}
+
+/// A constant of one's own wins over one of a trait, but only where its bounds hold.
+struct Asked<T>(std::marker::PhantomData<T>);
+
+trait Lacking {
+    const HAS: bool = false;
+}
+
+impl<T> Lacking for Asked<T> {}
+
+macro_rules! has {
+    ($family:ty, $kind:ty, $protocol:ty, $addr:ty) => {{
+        struct Here;
+        impl<T: SockPlatform<$family, $kind, $protocol, $addr>> Asked<(T, Here)> {
+            #[allow(dead_code)] // Where the bounds do not hold.
+            const HAS: bool = true;
+        }
+        <Asked<(Current, Here)>>::HAS
+    }};
+}
+
+#[test]
+fn a42_what_a_platform_lacks_does_not_compile() {
+    assert!(has!(AF_INET, SOCK_STREAM, TCP, IPv4Addr));
+    assert!(has!(AF_INET6, SOCK_DGRAM, UDP, IPv6Addr));
+    assert!(has!(AF_UNIX, SOCK_STREAM, LOCAL, UnixAddr));
+    assert!(!has!(AF_INET, SOCK_STREAM, UDP, IPv4Addr), "a stream of UDP");
+    assert!(!has!(AF_INET, SOCK_STREAM, TCP, IPv6Addr), "an address of another family");
+    assert!(!has!(AF_UNIX, SOCK_STREAM, TCP, UnixAddr), "TCP over paths");
 }
