@@ -158,8 +158,10 @@ fn what_cannot_be_dialled_says_why(kind: Kind) {
 
 fn all_refused_is_an_error_with_a_report(kind: Kind) {
     run(kind, async {
-        let (listener, addr) = listen().await;
-        drop(listener);
+        // Bound and deaf, so that nobody else can listen there meanwhile.
+        let deaf = Socket::<Inet, kind::Stream>::new().unwrap();
+        deaf.bind(SocketAddr::new(V4, 0)).unwrap();
+        let addr = deaf.local_addr().unwrap();
         let both = knows("db.internal", &[V4, V6]);
         let error = connect(("db.internal", addr.port())).resolver(&both).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -212,7 +214,10 @@ pub(crate) async fn busy(ip: IpAddr, port: u16) -> (TcpListener, Vec<TcpStream>)
     let mut guests = Vec::new();
     while guests.len() < 8 {
         let dial = TcpStream::connect(addr);
-        match reseau::timeout(Duration::from_millis(60), dial).await {
+        // Linux takes one more than it was told, however busy it is.
+        let sure = cfg!(target_os = "linux") && guests.len() < 2;
+        let limit = if sure { 30_000 } else { 60 };
+        match reseau::timeout(Duration::from_millis(limit), dial).await {
             Ok(guest) => guests.push(guest.unwrap()),
             Err(_) => return (listener, guests),
         }
@@ -336,10 +341,10 @@ fn each_point(kind: Kind, habit: Habit) {
         drop(lp);
         Rc::into_inner(axe).unwrap()
     };
+    run(kind, settle()); // Whatever is made once and kept.
+    let before = descriptors();
     let whole = play(Axe::never());
     assert!(whole.points() >= 6, "it waits {} times only", whole.points());
-    std::thread::sleep(Duration::from_millis(100));
-    let before = descriptors();
     let mut number = 0;
     loop {
         let axe = play(Axe::at(number, habit));
