@@ -236,6 +236,37 @@ fn interrupted_it_closes_and_says_so() {
     drop(stdin);
 }
 
+#[test]
+fn a_proxy_that_says_nothing_is_not_waited_for() {
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let addr = serve(move |stream| {
+        let _ = gone.recv_timeout(LIMIT);
+        drop(stream);
+    });
+    let proxy = format!("socks5://{addr}");
+    let arguments = ["--via", &proxy, "--limit", "0.1", "example.com:80"];
+    let (code, _, errors) = connect(&arguments, b"");
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("the deadline has passed"), "{errors}");
+    drop(go);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_it_gives_up_dialling() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let addr = serve(move |mut stream| {
+        stream.read_exact(&mut [0; 3]).unwrap();
+        tell.send(()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let program = start(&["--via", &format!("socks5://{addr}"), "example.com:80"]);
+    told.recv_timeout(LIMIT).expect("a greeting");
+    program.signal(rustix::process::Signal::INT);
+    let (status, _, errors) = program.end();
+    assert_eq!((status.code(), errors.as_str()), (Some(130), "reseau: interrupted\n"));
+}
+
 #[cfg(unix)]
 #[test]
 fn unix_sockets_are_reached_by_endpoint_and_by_path() {

@@ -469,8 +469,54 @@ mod tests {
         prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
+    /// Texts of every form that there is, all of them endpoints.
+    fn forms() -> impl Strategy<Value = String> {
+        let label = "[a-z0-9_]([a-z0-9_-]{0,8}[a-z0-9_])?";
+        let name = format!("({label}\\.){{0,3}}[a-z_]([a-z0-9_-]{{0,8}}[a-z0-9_])?\\.?");
+        let zone = "[a-zA-Z_][a-zA-Z0-9_.:-]{0,14}|[0-9]{1,9}";
+        let host = prop_oneof![
+            Just(String::new()),
+            any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_string()),
+            any::<std::net::Ipv6Addr>().prop_map(|ip| format!("[{ip}]")),
+            (any::<std::net::Ipv6Addr>(), zone).prop_map(|(ip, zone)| format!("[{ip}%{zone}]")),
+            proptest::string::string_regex(&name).expect("a pattern"),
+        ];
+        let gate = prop_oneof![
+            any::<u16>().prop_map(|port| port.to_string()),
+            "[a-z]([a-z0-9]|-[a-z0-9]){0,7}",
+            "[0-9]{1,4}[a-z](-[a-z0-9]|[A-Z0-9]){0,5}",
+        ];
+        prop_oneof![
+            ("((tcp|udp|tls)://)?", host, gate).prop_filter_map(
+                "another form",
+                |(to, host, gate)| {
+                    let taken = PREFIXES.iter().any(|prefix| prefix.trim_end_matches(':') == host);
+                    (!taken || !to.is_empty()).then(|| format!("{to}{host}:{gate}"))
+                }
+            ),
+            "unix:[^@%\0][^%\0]{0,20}(%41|%25|%0a|%C3%A9)?",
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            "unix:@[^%]{0,20}(%00|%FF)?",
+            any::<(u32, u32)>().prop_map(|(cid, port)| format!("vsock:{cid}:{port}")),
+            r"(npipe:|\\\\\.\\pipe\\)[a-zA-Z0-9 :%@-][a-zA-Z0-9 :%@\\-]{0,20}",
+            (0..=FD_MAX).prop_map(|number| format!("fd:{number}")),
+            "systemd:[ -9;-~]{1,40}",
+        ]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn every_form_parses_and_prints_what_parses_to_itself(text in forms()) {
+            let endpoint = text.parse::<Endpoint>();
+            prop_assert!(endpoint.is_ok(), "{:?}", endpoint);
+            let printed = endpoint.as_ref().map(Endpoint::to_string).unwrap_or_default();
+            let again = printed.parse::<Endpoint>();
+            prop_assert_eq!(&again, &endpoint);
+            // What is printed already is printed as it is.
+            prop_assert_eq!(again.map(|endpoint| endpoint.to_string()), Ok(printed));
+        }
 
         #[test]
         fn what_parses_prints_and_parses_again(text in texts()) {
