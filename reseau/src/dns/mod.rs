@@ -2,9 +2,9 @@
 //! called. Nothing here blocks a loop, and a deadline is kept even where the system's resolver
 //! does not return.
 //!
-//! A [`Resolver`] is a value made of layers. At the bottom stands what knows: the system, a fixed
-//! table, or a function of yours; above it what many share: one lookup for all who ask at the same
-//! time, and a memory of what was answered.
+//! A [`Resolver`] is a value made of layers. At the bottom stands what knows: the system, name
+//! servers, a table, or a function of yours; above it what many share: one lookup for all who ask
+//! at the same time, and a memory of what was answered.
 //!
 //! ```
 //! # #[cfg(feature = "async")]
@@ -42,10 +42,12 @@ mod families;
 mod flight;
 mod lookup;
 mod machine;
+mod message;
 mod query;
 mod realm;
 mod reply;
 mod resolver;
+mod servers;
 pub mod services;
 mod source;
 

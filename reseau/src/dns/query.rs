@@ -67,6 +67,8 @@ pub enum Source {
     Fixed,
     /// A function that the program brought.
     Function,
+    /// A name server that was asked directly.
+    Server,
     /// A simulated world.
     World,
     /// A cache of this library, not older than it may be.
@@ -206,6 +208,7 @@ impl fmt::Display for Source {
             Self::System => "system",
             Self::Fixed => "fixed",
             Self::Function => "function",
+            Self::Server => "server",
             Self::World => "world",
             Self::Cache => "cache",
             Self::StaleCache => "stale cache",

@@ -1,7 +1,7 @@
 //! The resolver: layers, and what is asked of them.
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
 use super::cache::CacheConfig;
@@ -11,6 +11,7 @@ use super::flight::SingleFlight;
 use super::lookup::Lookup;
 use super::query::{Answer, Query};
 use super::reply::Pending;
+use super::servers::Servers;
 use super::source::{Fixed, Function, Layer, System};
 use super::{Families, LookupError};
 
@@ -96,7 +97,7 @@ impl Resolver {
     /// called is the first name that has them.
     ///
     /// ```
-    /// use std::net::IpAddr;
+    /// use std::net::{IpAddr, SocketAddr};
     /// let here = IpAddr::from([192, 0, 2, 1]);
     /// let resolver = reseau::Resolver::fixed([("a.example", vec![here]), ("b.example", vec![])]);
     /// assert_eq!(resolver.lookup("a.example").wait()?, [here]);
@@ -110,6 +111,27 @@ impl Resolver {
         A: IntoIterator<Item = IpAddr>,
     {
         Self::of(Fixed::new(entries))
+    }
+
+    /// Name servers that are asked directly, at most three, in order; over UDP, and over TCP for
+    /// what is too long. Unlike the system's resolver they say how long an answer holds, which a
+    /// cache above goes by. The hosts file and the search list are the system's: these servers get
+    /// the name as it is.
+    ///
+    /// A server has two seconds, and each is asked twice.
+    ///
+    /// ```no_run
+    /// use reseau::Resolver;
+    /// use reseau::dns::{CacheConfig, IpFamily, Query};
+    /// let resolver = Resolver::servers([([192, 0, 2, 53], 53).into()]);
+    /// let query = Query::new("example.com", IpFamily::V4)?;
+    /// println!("holds for {:?}", resolver.query(&query).wait()?.ttl());
+    /// let resolver = resolver.cached(CacheConfig::default());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn servers(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self::of(Servers::new(servers))
     }
 
     /// A function that resolves. It may block: it runs on threads of its own, at most 16 (in a

@@ -169,7 +169,7 @@ where
 }
 
 /// Answers with what `work` finds on a thread that may block, if that is still wanted by then.
-fn on_crew<T: Send + 'static>(
+pub(super) fn on_crew<T: Send + 'static>(
     crew: &Arc<Crew>,
     calls: &Arc<AtomicU64>,
     mut reply: Reply<T>,
