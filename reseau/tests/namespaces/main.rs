@@ -1,5 +1,5 @@
-//! Dialling on real sockets, in a network that the test makes for itself: a user and network
-//! namespace with paths that lose, refuse and do not exist. Each table is also played in a
+//! Dialling, and UDP, on real sockets in a network that the test makes for itself: a user and
+//! network namespace with paths that lose, refuse and do not exist. What is tried is also tried in a
 //! simulated world, which must tell the same story.
 //!
 //! Where a machine does not let tests make such networks they are skipped, and say so;
@@ -15,7 +15,7 @@ mod watchdog;
 use network::{Path, isolated};
 use reseau::dial::{News, Outcome};
 use reseau::{Resolver, blocking};
-use stage::{PORT, Scene, dials_everywhere, told};
+use stage::{PORT, Scene, datagrams_everywhere, dials_everywhere, told};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -165,6 +165,26 @@ fn silence_ends_at_the_deadline() {
             assert_eq!(told(&report), [(six(1), "given up"), (four(1), "given up")]);
             assert!(report.total() >= 10 * SOON, "{report}");
         }
+    });
+}
+
+#[test]
+fn datagrams_meet_what_they_meet_in_a_world() {
+    isolated("datagrams_meet_what_they_meet_in_a_world", |network| {
+        let silent = [None, None, Some(ErrorKind::TimedOut)];
+        let refused = [None, None, Some(ErrorKind::ConnectionRefused)];
+        let nowhere = Some(ErrorKind::NetworkUnreachable);
+        let nowhere = [nowhere, nowhere, Some(ErrorKind::TimedOut)];
+        let paths = [
+            (six(1), Path::Silent),
+            (four(1), Path::Silent),
+            (six(2), Path::Refuses),
+            (four(2), Path::Refuses),
+            (six(3), Path::NoRoute),
+            (four(3), Path::NoRoute),
+        ];
+        let met = datagrams_everywhere(&network, &paths);
+        assert_eq!(met, [silent, silent, refused, refused, nowhere, nowhere]);
     });
 }
 

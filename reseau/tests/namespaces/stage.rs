@@ -2,9 +2,10 @@
 use crate::network::{Network, Path, listeners};
 use reseau::dial::{DialReport, Outcome};
 use reseau::sim::{Route, World};
-use reseau::{Any, Config, Connect, Kind, Loop, Resolver, TcpListener, blocking, connect};
+use reseau::{Any, Config, Connect, Kind, Loop, Resolver, TcpListener, UdpSocket};
+use reseau::{blocking, connect, timeout};
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// What a dial meets.
@@ -87,14 +88,59 @@ fn in_a_world(scene: &Scene) -> Dialled {
         for (ip, path) in &scene.paths {
             match path {
                 Path::Listens => listeners.push(TcpListener::bind((*ip, PORT)).await.unwrap()),
-                Path::Refuses => world.route(*ip, Route::Refused),
-                Path::Silent => world.route(*ip, Route::Blackhole),
-                Path::Unreachable => world.route(*ip, Route::Unreachable),
-                Path::NoRoute => world.route(*ip, Route::NoRoute),
+                path => lay(&world, *ip, *path),
             }
         }
         by_future(scene).await
     })
+}
+
+fn lay(world: &World, ip: IpAddr, path: Path) {
+    let route = match path {
+        Path::Listens => Route::Delay(Duration::ZERO),
+        Path::Refuses => Route::Refused,
+        Path::Silent => Route::Blackhole,
+        Path::Unreachable => Route::Unreachable,
+        Path::NoRoute => Route::NoRoute,
+    };
+    world.route(ip, route);
+}
+
+/// What UDP meets on each path: the kinds of the errors of connecting, of sending and of waiting
+/// for an answer. The system and a world must say the same.
+pub(crate) fn datagrams_everywhere(network: &Network, paths: &[(IpAddr, Path)]) -> Vec<Met> {
+    network.lay(paths);
+    let ips = || paths.iter().map(|(ip, _)| *ip);
+    let real = Loop::new().unwrap().block_on(datagrams(ips()));
+    let world = World::new(7);
+    paths.iter().for_each(|(ip, path)| lay(&world, *ip, *path));
+    assert_eq!(real, world.run(datagrams(ips())), "the system, and a world");
+    real
+}
+
+/// The kinds of errors, in order of the calls.
+type Met = [Option<ErrorKind>; 3];
+
+async fn datagrams(to: impl Iterator<Item = IpAddr>) -> Vec<Met> {
+    let mut all = Vec::new();
+    for ip in to {
+        let any: IpAddr = match ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).await.unwrap();
+        let connected = socket.connect((ip, PORT)).await;
+        let sent = if connected.is_ok() {
+            socket.send(b"anybody?").await
+        } else {
+            socket.send_to(b"anybody?", (ip, PORT)).await
+        };
+        let waited = timeout(Duration::from_millis(50), socket.recv(&mut [0; 8])).await;
+        let waited = waited.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+        let kind = |error: io::Error| error.kind();
+        all.push([connected.err().map(kind), sent.err().map(kind), waited.err().map(kind)]);
+    }
+    all
 }
 
 fn resolver(scene: &Scene) -> Resolver {

@@ -68,7 +68,8 @@ fn answers_take_their_time_and_may_be_errors_or_silence() {
 fn questions_and_names_are_in_the_trace() {
     let run = |host: &str, v6, named: &str| {
         let world = World::new(4);
-        world.name(named, Name::at([V4]).v6(Answer::addrs([V6]).after(SECOND)));
+        let late = |ip| Answer::addrs([ip]).after(SECOND);
+        world.name(named, Name::new().v6(late(V6)).v4(late(V4)));
         let _ = world.lookup(host, v6);
         world.trace()
     };
