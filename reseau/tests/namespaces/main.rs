@@ -1,6 +1,6 @@
 //! Dialling, and UDP, on real sockets in a network that the test makes for itself: a user and
-//! network namespace with paths that lose, refuse and do not exist. What is tried is also tried in a
-//! simulated world, which must tell the same story.
+//! network namespace with paths that lose, refuse and do not exist. What is tried there is tried in
+//! a simulated world too, which must tell the same story.
 //!
 //! Where a machine does not let tests make such networks they are skipped, and say so;
 //! `RESEAU_REQUIRE=namespaces` makes that a failure.
