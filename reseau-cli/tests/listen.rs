@@ -73,7 +73,8 @@ fn who_comes_second_is_refused_at_once() {
     let mut first = listening.connect();
     first.write_all(b"first\n").unwrap();
     listening.program.line("first");
-    TcpStream::connect(&listening.at).expect_err("it listens no more");
+    let at = &listening.at;
+    listening.program.wait_for("a refusal", || TcpStream::connect(at).is_err());
     drop(first);
     drop(listening.program.take_stdin());
     let (code, _, errors) = listening.end();
