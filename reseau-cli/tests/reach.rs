@@ -67,6 +67,34 @@ fn reseau_reaches_a_server_in_python() {
     }
 }
 
+/// As an init system would pass it.
+#[cfg(unix)]
+#[test]
+fn a_listener_that_python_has_opened_is_taken_over() {
+    if !installed("python3") {
+        return eprintln!("skipped: python3 is not installed");
+    }
+    let script = "import os, socket, sys\n\
+                  s = socket.create_server(('127.0.0.1', 0))\n\
+                  print('port', s.getsockname()[1], flush=True)\n\
+                  os.set_inheritable(s.fileno(), True)\n\
+                  endpoint = f'fd:{s.fileno()}'\n\
+                  os.execv(sys.argv[1], [sys.argv[1], 'listen', '--no-stdin', endpoint])\n";
+    let mut program = Program::start_with(&[], |command| {
+        *command = Command::new("python3");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_reseau")]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    let port: u16 = program.line("port").parse().expect("a port");
+    let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.write_all(b"inherited\n").unwrap();
+    program.line("inherited");
+    drop(stream);
+    let (status, _, errors) = program.end();
+    assert_eq!(status.code(), Some(0), "{errors}");
+    assert!(errors.starts_with(&format!("listening 127.0.0.1:{port}")), "{errors}");
+}
+
 fn places(directory: &std::path::Path, proxies: &Proxies) -> Vec<Place> {
     let url = |host: &str, port: u16| format!("http://{host}:{port}/");
     let mut places = Vec::new();
