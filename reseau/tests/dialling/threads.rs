@@ -3,7 +3,7 @@ use crate::watchdog::watched;
 use reseau::blocking::{Stream, TcpListener, connect};
 use reseau::dial::{DialReport, Outcome};
 use reseau::dns::{Answer, Families, IpFamily};
-use reseau::{Error, Resolver, opt};
+use reseau::{Error, Inet, Resolver, Socket, kind, opt};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -81,8 +81,10 @@ fn answers_wake_a_thread_that_waits_for_sockets() {
 #[test]
 fn a_thread_hears_why_not() {
     watched("a_thread_hears_why_not", || {
-        let (listener, addr) = listen();
-        drop(listener);
+        // Bound and deaf, so that nobody else can listen there meanwhile.
+        let deaf = Socket::<Inet, kind::Stream>::new().unwrap();
+        deaf.bind((V4, 0).into()).unwrap();
+        let addr = deaf.local_addr().unwrap();
         let resolver = knows(&[V4, V6]);
         let dial = || connect(("db.internal", addr.port())).resolver(&resolver);
         let error = dial().wait().unwrap_err();
