@@ -83,6 +83,17 @@ fn defect_3_closing_leaves_no_descriptor() {
             server.accept().unwrap().close();
             client.close();
             server.close();
+            let server = julia::listen(0).unwrap();
+            let task = julia::accept_with(|client| client.close(), &server).unwrap();
+            let client = julia::connect(julia::getsockname(&server).unwrap().1).unwrap();
+            assert!(client.eof().unwrap());
+            server.close();
+            task.wait().unwrap();
+            let datagrams = julia::UDPSocket::new();
+            julia::send(&datagrams, julia::localhost, 9, "nobody").unwrap();
+            datagrams.close();
+            client.close(); // Both are closed, and not dropped yet.
+            assert_eq!(crate::descriptors(), before);
         }
         assert_eq!(crate::descriptors(), before);
     });

@@ -48,8 +48,8 @@ impl Taken {
     }
 }
 
-/// Runs `test`, of that name, in a process of its own: because it counts descriptors, or changes
-/// what belongs to the process.
+/// Runs `test`, of that name, in a process of its own, which may have 256 descriptors: because it
+/// counts them, uses them up, or changes what belongs to the process.
 #[cfg(target_os = "linux")]
 fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
     use std::process::Command;
@@ -60,9 +60,10 @@ fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
     // An emulator runs this program, but not what it starts: its name is to be put in front.
     let emulator = std::env::var("RESEAU_TEST_RUNNER").unwrap_or_default();
     let program = std::env::current_exe().unwrap();
-    let mut words = emulator.split_whitespace().map(std::path::Path::new).chain([&*program]);
-    let mut command = Command::new(words.next().unwrap());
-    command.args(words).args(["--exact", name, "--nocapture"]).env(CHILD, "1");
+    let words = emulator.split_whitespace().map(std::path::Path::new).chain([&*program]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]).args(words);
+    command.args(["--exact", name, "--nocapture"]).env(CHILD, "1");
     let output = watched(move || command.output().unwrap());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");

@@ -205,6 +205,9 @@ impl TCPSocket {
 
     /// Reads what there is, as [`Read`] wants it: straight into long slices.
     fn some(&self, buffer: &mut Buffer, bytes: &mut [u8]) -> Result<usize, Error> {
+        if bytes.is_empty() {
+            return Ok(0); // Nothing is not worth waiting for.
+        }
         if buffer.unread().is_empty() {
             if bytes.len() >= Buffer::MAX {
                 return self.receive(bytes);

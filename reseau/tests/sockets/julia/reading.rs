@@ -2,6 +2,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use reseau::sockets::julia::{
     Error, accept, connect, getpeername, getsockname, listen, localhost, nagle, quickack,
@@ -43,6 +44,16 @@ fn a130_a_socket_is_a_stream_itself() {
         let mut text = String::new();
         (&conn).take(100).read_to_string(&mut text).unwrap();
         assert_eq!(text, "by the traits");
+    });
+}
+
+#[test]
+fn a130_reading_nothing_waits_for_nothing() {
+    watched(|| {
+        let (_server, _, _client, conn) = connected();
+        assert_eq!((&conn).read(&mut []).unwrap(), 0);
+        conn.read_into(&mut []).unwrap();
+        assert_eq!(conn.read_bytes(0).unwrap(), b"");
     });
 }
 
@@ -204,6 +215,21 @@ fn a134_close_ends_calls_that_wait_and_can_be_repeated() {
         assert!(client.eof().unwrap(), "the peer sees it too");
         assert!(matches!(conn.write(b"x"), Err(Error::IOError(_))));
         assert!(matches!(conn.flush(), Err(Error::IOError(_))));
+    });
+}
+
+#[test]
+fn a134_close_ends_a_write_that_waits() {
+    watched(|| {
+        let (_server, _, client, _conn) = connected();
+        let client = Arc::new(client);
+        let other = Arc::clone(&client);
+        // More than all buffers on the way hold, and nobody reads.
+        let waiting = thread::spawn(move || other.write(&vec![0; 64 << 20]).unwrap_err());
+        thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        client.close();
+        assert!(matches!(waiting.join().unwrap(), Error::IOError(_)));
     });
 }
 

@@ -2,6 +2,7 @@
 use std::io::ErrorKind;
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use reseau::sockets::julia::{
     Bind, Error, IPAddr, IPv4, IPv6, InetAddr, TCPServer, accept, accept_with, bind, bind_with,
@@ -223,7 +224,7 @@ fn a134_closing_a_server_ends_its_accept_loops() {
                 thread::spawn(move || accept(&server).unwrap_err())
             })
             .collect();
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(50)); // They wait by now, or most of them.
         server.close();
         server.close();
         assert!(!server.isopen());
@@ -242,5 +243,32 @@ fn a134_a_server_that_nobody_has_is_closed() {
         drop(server);
         task.wait().unwrap();
         assert!(connect(port).is_err());
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a97_a_lack_of_descriptors_is_waited_out() {
+    crate::alone("julia::servers::a97_a_lack_of_descriptors_is_waited_out", || {
+        let server = listen(0).unwrap();
+        let (_, port) = getsockname(&server).unwrap();
+        let (told, telling) = channel();
+        let callback = move |client: reseau::sockets::julia::TCPSocket| {
+            told.send(client.readline().unwrap()).unwrap();
+        };
+        let task = accept_with(callback, &server).unwrap();
+        let mut hoard = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            hoard.push(file);
+        }
+        drop(hoard.pop());
+        let client = connect(port).unwrap(); // With the last one.
+        client.write(b"patience\n").unwrap();
+        thread::sleep(Duration::from_millis(120));
+        assert!(!task.istaskdone(), "it waits");
+        drop(hoard);
+        assert_eq!(telling.recv().unwrap(), "patience");
+        server.close();
+        task.wait().unwrap();
     });
 }
