@@ -20,6 +20,8 @@ pub(super) struct Plain {
     limit: AtomicU64,
     /// It was ended here: calls that wait return.
     ended: AtomicBool,
+    /// Shutting it wakes all of them: the system's doing.
+    shut_wakes: bool,
 }
 
 #[allow(dead_code)] // Not every surface uses all of it.
@@ -52,7 +54,7 @@ impl Plain {
 
     fn with(socket: OsSocket, domain: Domain, transfer: Type) -> Self {
         let (limit, ended) = (AtomicU64::new(FOREVER), AtomicBool::new(false));
-        Self { socket, domain, transfer, limit, ended }
+        Self { socket, domain, transfer, limit, ended, shut_wakes: sys::SHUT_WAKES }
     }
 
     pub(super) fn into_socket(self) -> OsSocket {
@@ -137,7 +139,24 @@ impl Plain {
 
     /// Sends what fits.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.on(Side::Send, Operation::Send, |socket| calls::send(socket, bytes, 0))
+        if self.shut_wakes || self.limit().is_some() {
+            return self.on(Side::Send, Operation::Send, |socket| calls::send(socket, bytes, 0));
+        }
+        // Who waits for room would not be woken: he looks now and then whether it was ended.
+        let most = if self.is_stream() { calls::AT_ONCE_MAX } else { usize::MAX };
+        let part = &bytes[..bytes.len().min(most)];
+        self.on(Side::Send, Operation::Send, |socket| {
+            loop {
+                let send = |flags| calls::send(socket, part, flags);
+                match calls::at_once(socket, Side::Send, send) {
+                    Err(_) if self.is_ended() => return Err(gone()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        calls::wait(socket, Side::Send, Some(LOOK_EVERY))?;
+                    }
+                    sent => return sent,
+                }
+            }
+        })
     }
 
     /// Sends everything.
@@ -157,8 +176,13 @@ impl Plain {
     /// Ends the socket for every thread that uses it: calls that wait return, as do later ones.
     /// Its descriptor is closed when it is dropped.
     pub(super) fn end(&self) {
-        if !self.ended.swap(true, Ordering::SeqCst) && self.socket.shutdown(Shutdown::Both).is_err()
-        {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // A connection is woken by that on every system.
+        if self.shut_wakes || self.peer_addr().is_ok() {
+            let _ = self.socket.shutdown(Shutdown::Both);
+        } else {
             self.ring();
         }
     }
@@ -229,21 +253,22 @@ impl Plain {
         error.into()
     }
 
-    /// Wakes a thread that waits for a connection or a datagram, on systems that do not do so when
-    /// the socket is shut: one comes from ourselves.
+    /// Wakes a thread that waits for a connection or a datagram, where shutting the socket does
+    /// not: one comes from ourselves.
     pub(super) fn ring(&self) {
         let Ok(mut addr) = self.local_addr() else { return };
+        if self.shut_wakes || self.peer_addr().is_ok() {
+            return;
+        }
         if let Addr::Inet(inet) = &mut addr {
             *inet = reachable(*inet);
         }
         let Ok(raw) = sys::to_sock_addr(&addr) else { return };
-        let _ = if !self.is_stream() {
-            message::send_to(&self.socket, &[], Some(&raw), 0).map(|_| ())
-        } else if self.peer_addr().is_err() {
-            let bell = calls::open(self.domain, Kind::Stream);
-            bell.and_then(|bell| bell.connect_timeout(&raw, RING_MAX))
-        } else {
-            Ok(())
+        let kind = if self.is_stream() { Kind::Stream } else { Kind::Dgram };
+        let Ok(bell) = calls::open(self.domain, kind) else { return };
+        let _ = match kind {
+            Kind::Stream => bell.connect_timeout(&raw, RING_MAX),
+            _ => message::send_to(&bell, &[], Some(&raw), 0).map(|_| ()),
         };
     }
 }
@@ -254,6 +279,9 @@ const FOREVER: u64 = u64::MAX;
 /// How long waking may take where there is no room for one more connection. (Then those who wait
 /// have one each.)
 const RING_MAX: Duration = Duration::from_millis(100);
+
+/// How often a thread that waits for room looks whether its socket was ended.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// An address by which this machine reaches itself.
 fn reachable(mut addr: SocketAddr) -> SocketAddr {
@@ -272,4 +300,60 @@ pub(super) fn gone() -> io::Error {
 
 fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the timeout has passed")
+}
+
+/// What other systems need, here.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::option::numbers::{AF_INET, SOCK_DGRAM, SOCK_STREAM};
+    use std::thread;
+
+    /// A bound socket, as if shutting it did not wake anybody.
+    fn deaf(transfer: i32) -> Plain {
+        let mut plain = Plain::open(AF_INET, transfer, 0).unwrap();
+        plain.shut_wakes = false;
+        plain.bind(&Addr::Inet(([127, 0, 0, 1], 0).into())).unwrap();
+        plain
+    }
+
+    /// Ends the socket while several threads are in `call`, which fails then.
+    fn ends(plain: &Plain, call: impl Fn(&Plain) -> io::Result<()> + Sync) {
+        thread::scope(|scope| {
+            let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| call(plain))).collect();
+            thread::park_timeout(Duration::from_millis(50));
+            plain.end();
+            for thread in waiting {
+                thread.join().unwrap().unwrap_err();
+            }
+        });
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_is_woken_by_one() {
+        let plain = deaf(SOCK_STREAM);
+        plain.listen(16).unwrap();
+        ends(&plain, |plain| plain.accept().map(|_| ()));
+    }
+
+    #[test]
+    fn who_waits_for_a_datagram_is_woken_by_one() {
+        let plain = deaf(SOCK_DGRAM);
+        ends(&plain, |plain| {
+            plain.recv(&mut [0; 8])?;
+            plain.ring();
+            if plain.is_ended() { Err(gone()) } else { Ok(()) }
+        });
+    }
+
+    #[test]
+    fn who_waits_for_room_looks_whether_it_was_ended() {
+        let listener = deaf(SOCK_STREAM);
+        listener.listen(1).unwrap();
+        let client = deaf(SOCK_STREAM);
+        client.connect(&listener.local_addr().unwrap()).unwrap();
+        let _peer = listener.accept().unwrap();
+        let bytes = vec![0; 32 << 20];
+        ends(&client, |client| client.send_all(&bytes));
+    }
 }

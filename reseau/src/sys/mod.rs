@@ -7,6 +7,8 @@
 //! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
 //!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
 //! - `REUSE_ADDRESS`: whether listeners of TCP set `reuse_address`;
+//! - `SHUT_WAKES`: shutting a socket wakes every thread that waits in a call of it, also for a
+//!   connection, for a datagram, or for room to send;
 //! - `open(domain, kind)`: a new socket, non-blocking, not inherited by child processes, never
 //!   raising SIGPIPE; atomically where the system can;
 //! - `pair(kind)`: two connected Unix-domain sockets like that, or `Unsupported`;
@@ -84,7 +86,7 @@ pub(crate) use credentials::of_peer;
 #[cfg(unix)]
 pub(crate) use credentials::process_of_peer;
 pub(crate) use descriptor::{adopts_descriptor, borrows_descriptor, owns_descriptor};
-pub(crate) use system::{REUSE_ADDRESS, at_exit};
+pub(crate) use system::{REUSE_ADDRESS, SHUT_WAKES, at_exit};
 
 /// A socket: the operating system's, or the simulated kernel's.
 #[derive(Debug)]

@@ -34,6 +34,8 @@ pub(crate) const PEEK: i32 = libc::MSG_PEEK;
 /// A listener that sets SO_REUSEADDR comes back while its old connections linger.
 pub(crate) const REUSE_ADDRESS: bool = true;
 
+pub(crate) const SHUT_WAKES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     cfg_atomic! {
         yes { OsSocket::new(domain, kind.of_system().nonblocking(), None) }

@@ -19,6 +19,8 @@ pub(crate) const PEEK: i32 = MSG_PEEK;
 /// A listener comes back without; with SO_REUSEADDR it would share its port with any other.
 pub(crate) const REUSE_ADDRESS: bool = false;
 
+pub(crate) const SHUT_WAKES: bool = false;
+
 pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     let socket = waiting(domain, kind)?;
     socket.set_nonblocking(true)?;

@@ -173,7 +173,7 @@ fn a133_write_sends_everything_and_closewrite_says_so() {
 #[test]
 fn a133_writes_of_threads_do_not_mingle() {
     watched(|| {
-        const SIZE: usize = 1 << 20;
+        const SIZE: usize = 8 << 20;
         let (_server, _, client, conn) = connected();
         let client = Arc::new(client);
         let writers: Vec<_> = (0..3_u8)
@@ -182,6 +182,7 @@ fn a133_writes_of_threads_do_not_mingle() {
                 thread::spawn(move || client.write(&vec![number; SIZE]).unwrap())
             })
             .collect();
+        thread::sleep(Duration::from_millis(50)); // All of them wait for room by now.
         for _ in &writers {
             let bytes = conn.read_bytes(SIZE).unwrap();
             assert!(bytes.iter().all(|byte| *byte == bytes[0]));

@@ -84,9 +84,9 @@ fn a96_listenany_finds_the_next_free_port() {
         let highest = listen(65535);
         let (wrapped, _server) = listenany(localhost, 65535).unwrap();
         if highest.is_ok() {
-            assert_ne!(wrapped, 65535);
+            // As good as all of the low ones are free; the system would choose a high one.
+            assert!((1..10_000).contains(&wrapped), "{wrapped}");
         }
-        assert_ne!(wrapped, 0);
         // What no other port would help against ends at once.
         let error = listenany(IPv4::from([192, 0, 2, 1]), 8000).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);

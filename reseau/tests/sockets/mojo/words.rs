@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reseau::sockets::mojo::{
-    AF_INET, AF_INET6, AF_UNIX, AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE, Current, IPv4Addr,
-    IPv6Addr, LOCAL, SOCK_DGRAM, SOCK_STREAM, SockFamily, SockPlatform, SockProtocol, SockType,
-    Socket, SocketInterface, TCP, UDP, UnixAddr,
+    AF_INET, AF_INET6, AF_UNIX, AI_CANONNAME, AI_NUMERICHOST, AI_PASSIVE, Connection, Current,
+    IPv4Addr, IPv6Addr, LOCAL, SOCK_DGRAM, SOCK_STREAM, SockFamily, SockPlatform, SockProtocol,
+    SockType, Socket, SocketInterface, TCP, UDP, UnixAddr,
 };
 
 use crate::watched;
@@ -101,6 +101,11 @@ fn a65_a_timeout_is_for_every_call() {
         for wrong in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
             assert!(!conn.settimeout(Some(wrong)));
         }
+        let connection = Connection { timeout: Some(0.02), ..Connection::default() };
+        let address = server.getsockname().unwrap();
+        let late = Socket::create_connection_with(address, connection).unwrap();
+        let error = late.recv(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "it holds after connecting, too");
         assert!(conn.settimeout(None));
         drop(client);
         assert!(matches!(conn.recv(&mut [0; 8]), Ok(0) | Err(_)), "it waits again, for the end");
