@@ -179,6 +179,44 @@ fn taken_by_number() {
     });
 }
 
+#[test]
+fn what_does_not_listen_is_not_taken() {
+    if is_child() {
+        return left_alone();
+    }
+    watched("what_does_not_listen_is_not_taken", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = client(listener.local_addr().unwrap());
+        let (connection, _) = listener.accept().unwrap();
+        let (mut other, file) = UnixStream::pair().unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let test = "what_does_not_listen_is_not_taken";
+        let child = child(test, connection.into(), file.into(), "LISTEN_PID=$$ LISTEN_FDS=2");
+        // They are as they were: the child says something through each by other means.
+        let mut byte = [0];
+        peer.read_exact(&mut byte).unwrap();
+        other.read_exact(&mut byte).unwrap();
+        done(child);
+    });
+}
+
+fn left_alone() {
+    watched("left_alone", || {
+        for at in ["fd:3", "fd:4", "systemd:unknown"] {
+            let errors = [
+                blocking::listen(at).wait().unwrap_err(),
+                block_on(async { listen(at).await }).unwrap_err(),
+            ];
+            for error in errors {
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{at}: {error}");
+                assert!(error.to_string().contains("does not listen"), "{at}: {error}");
+            }
+        }
+        let mut sh = Command::new("sh");
+        assert!(sh.args(["-c", "printf x >&3; printf x >&4"]).status().unwrap().success());
+    });
+}
+
 /// Nobody's descriptor can be had by guessing its number.
 #[test]
 fn what_this_program_opened_is_not_taken() {

@@ -164,6 +164,8 @@ fn http_takes_any_success_and_not_a_byte_more() {
         "HTTP/1.0 200 Connection established\r\nProxy-agent: x\r\n\r\n",
         "HTTP/1.1 204\r\n\r\n",
         "HTTP/1.1 299 \n\n",
+        "HTTP/1.1 200 OK\nab:c\n\n",
+        "HTTP/1.1 200\na:\n\n",
         // Neither length means anything here (RFC 9110, 9.3.6).
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nFolded: a\r\n b\r\n\tc\r\nEmpty:\r\n\r\n",
@@ -176,6 +178,14 @@ fn http_takes_any_success_and_not_a_byte_more() {
                 let (_, end) = play(hop("http://p", name()), arriving.as_bytes(), pieces);
                 assert_eq!(end, Ok(head.len()), "{arriving:?}");
             }
+            // Who reads what is wanted comes to just there, too.
+            let (mut hop, mut read) = (hop("http://p", name()), 0);
+            while hop.wanted() > 0 {
+                let piece = &arriving.as_bytes()[read..][..hop.wanted()];
+                assert_eq!(hop.input(piece), Ok(piece.len()), "{arriving:?}");
+                read += piece.len();
+            }
+            assert_eq!(read, head.len(), "{arriving:?}");
         }
     }
 }
