@@ -264,8 +264,11 @@ fn resets_and_ends_of_closed_sockets_are_lost_with_the_path() {
     set(&world, "10.0.0.1", Route::Blackhole);
     server.set_option("linger", crate::sys::sim::socket::LINGER_ZERO).unwrap();
     drop(server);
+    world.advance_to(world.now() + SECOND);
+    set(&world, "10.0.0.1", Route::Delay(Duration::ZERO));
     settle(&world);
     assert_eq!(kind(recv(&client, 1)), ErrorKind::WouldBlock, "nobody repeats a reset");
+    set(&world, "10.0.0.1", Route::Blackhole);
     drop(client);
     settle(&world);
     let kernel = world.kernel();
