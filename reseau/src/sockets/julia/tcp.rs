@@ -222,11 +222,18 @@ macro_rules! paths {
 
 paths!(&str, String, &Path, PathBuf);
 
-/// The address that a path is.
+/// The address that a path is. Named pipes of Windows are not served yet.
 pub(super) fn path(path: &Path) -> Result<Addr, Error> {
+    if path.to_str().is_some_and(|text| text.starts_with(PIPES)) {
+        let what = "named pipes are not served yet";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, what).into());
+    }
     let addr = UnixAddr::from_pathname(path);
     addr.map(Addr::from).map_err(|error| Error::ArgumentError(error.to_string()))
 }
+
+/// What the names of all pipes begin with.
+const PIPES: &str = r"\\.\pipe\";
 
 impl fmt::Debug for TCPSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -215,6 +215,13 @@ fn a101_domain_sockets() {
 }
 
 #[test]
+fn a101_named_pipes_say_that_they_are_not_served_yet() {
+    let name = r"\\.\pipe\reseau";
+    assert_eq!(listen(name).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(connect(name).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
 fn a134_closing_a_server_ends_its_accept_loops() {
     watched(|| {
         let server = listen(0).unwrap();
