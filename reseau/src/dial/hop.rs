@@ -30,23 +30,35 @@ use crate::addr::Host;
 /// Over a connection of std's, which cannot give back what was read: it reads no more than is
 /// [`wanted`](Self::wanted).
 ///
-/// ```no_run
+/// ```
 /// use reseau::addr::Host;
 /// use reseau::dial::{Hop, HopError, Proxy};
-/// use std::io::{Read, Write};
+/// use std::io::{self, Read, Write};
 ///
-/// let proxy: Proxy = "http://proxy.example:8080".parse()?;
-/// let mut stream = std::net::TcpStream::connect("proxy.example:8080")?;
-/// let mut hop = Hop::new(&proxy, &Host::Name("example.com".into()), 443)?;
-/// while !hop.is_done() {
-///     stream.write_all(hop.output())?;
-///     let mut bytes = [0; 32];
-///     let wanted = hop.wanted().min(bytes.len());
-///     match stream.read(&mut bytes[..wanted])? {
-///         0 => return Err(HopError::Ended.into()),
-///         count => assert_eq!(hop.input(&bytes[..count])?, count),
+/// fn lead(stream: &mut (impl Read + Write), hop: &mut Hop) -> io::Result<()> {
+///     while !hop.is_done() {
+///         stream.write_all(hop.output())?;
+///         let mut bytes = [0; 32];
+///         let wanted = hop.wanted().min(bytes.len());
+///         match stream.read(&mut bytes[..wanted])? {
+///             0 => return Err(HopError::Ended.into()),
+///             count => assert_eq!(hop.input(&bytes[..count])?, count),
+///         }
 ///     }
+///     Ok(())
 /// }
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let addr = listener.local_addr()?;
+/// # std::thread::spawn(move || {
+/// #     listener.accept().unwrap().0.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").unwrap()
+/// # });
+/// let mut stream = std::net::TcpStream::connect(addr)?;
+/// let proxy: Proxy = format!("http://{addr}").parse()?;
+/// lead(&mut stream, &mut Hop::new(&proxy, &Host::Name("example.com".into()), 443)?)?;
+/// let mut greeting = [0; 5];
+/// stream.read_exact(&mut greeting)?;
+/// assert_eq!(&greeting, b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -30,6 +30,7 @@
 //! println!("{report}");
 //! # Ok::<(), std::io::Error>(())
 //! ```
+#![cfg_attr(feature = "async", doc = include_str!("listening.md"))]
 mod berth;
 #[cfg(feature = "async")]
 mod connect;
