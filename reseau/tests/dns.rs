@@ -193,6 +193,26 @@ fn a_panic_is_an_error_and_the_threads_live_on() {
 }
 
 #[test]
+fn only_what_is_not_found_is_asked_of_the_next() {
+    watched("only_what_is_not_found_is_asked_of_the_next", || {
+        let first = Resolver::from_fn(|query| match query.name() {
+            "here.example" => Ok(Answer::new([ip("192.0.2.7")])),
+            "down.example" => Err(LookupError::new(Cause::Temporary).into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        });
+        let resolver = first.families(Families::V4Only).or(Resolver::from_fn(both));
+        let of = |name: &str| resolver.lookup(name).wait();
+        assert_eq!(of("here.example").unwrap(), [ip("192.0.2.7")]);
+        assert_eq!(of("there.example").unwrap(), [ip("192.0.2.1")]);
+        assert_eq!(cause(&of("down.example").unwrap_err()), Cause::Temporary);
+        let query = Query::new("here.example", IpFamily::V6).unwrap();
+        let v6 = resolver.clone().families(Families::V6Only).query(&query).wait();
+        assert_eq!(cause(&v6.unwrap_err()), Cause::NoFamily);
+        assert_eq!(resolver.counters().calls, 5);
+    });
+}
+
+#[test]
 fn errors_keep_their_class() {
     watched("errors_keep_their_class", || {
         let failing = |make: fn() -> io::Error| {

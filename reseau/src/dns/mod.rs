@@ -37,6 +37,7 @@
 #![doc = include_str!("examples.md")]
 mod cache;
 mod cached;
+mod either;
 mod error;
 mod families;
 mod flight;

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::cache::CacheConfig;
 use super::cached::Cached;
+use super::either::Either;
 use super::error::Cause;
 use super::flight::SingleFlight;
 use super::lookup::Lookup;
@@ -154,6 +155,32 @@ impl Resolver {
         F: Fn(&Query) -> io::Result<Answer> + Send + Sync + 'static,
     {
         Self::of(Function::new(function))
+    }
+
+    /// The same, and what it does not know is asked of another: not that there is no address of
+    /// a family, only that there is no such name.
+    ///
+    /// ```
+    /// use reseau::Resolver;
+    /// let ours = Resolver::fixed([("db.internal", [[192, 0, 2, 7].into()])]);
+    /// let resolver = ours.or(Resolver::default());
+    /// assert!(resolver.lookup("db.internal").wait().is_ok());
+    /// assert!(resolver.lookup("localhost").wait().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// Names of addresses too:
+    ///
+    /// ```
+    /// use reseau::Resolver;
+    /// let (a, b) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    /// let resolver = Resolver::fixed([("a.example", [a])]).or(Resolver::fixed([("b.example", [b])]));
+    /// assert_eq!(resolver.reverse(b).wait()?, "b.example");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        self.under(|first| Either::new(first, other.layer))
     }
 
     /// The same, and all who ask the same question at the same time share one lookup.

@@ -78,7 +78,7 @@ impl Layer for System {
         if Realm::here().is_simulated() {
             return reply.answer(Err(LookupError::because(Cause::Unsupported, NO_WORLD)));
         }
-        on_crew(&NAMES, &self.calls, reply, move || {
+        on_crew(&ADDRESSES, &self.calls, reply, move || {
             let name = names::name_of(ip)?;
             // Whoever owns the address wrote it: it is looked at before it is believed to be one.
             check(&name).map_err(|_| LookupError::because(Cause::Failed, NO_NAME))?;
@@ -215,5 +215,9 @@ const NO_NAME: &str = "what the address is called is no name";
 /// The threads of the system's resolver. A name that hangs holds two of them, one for each family,
 /// however many ask for it: so 32 names may hang before others have to wait.
 static NAMES: LazyLock<Arc<Crew>> = LazyLock::new(|| Arc::new(Crew::new("reseau-names", 64)));
+/// The threads that look for names of addresses, which nobody waits for as for addresses: whoever
+/// asks for thousands of them must not hold up those.
+static ADDRESSES: LazyLock<Arc<Crew>> =
+    LazyLock::new(|| Arc::new(Crew::new("reseau-addresses", 16)));
 /// Each function has threads of its own, so that one that hangs holds up no other resolver.
 const FUNCTION_THREADS_MAX: usize = 16;
