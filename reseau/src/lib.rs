@@ -119,6 +119,11 @@ pub use rt::{
 pub mod fuzzing {
     pub use crate::sys::ancillary_told::{Told, ancillary};
 
+    /// What a message of a name server has as addresses and names.
+    pub fn name_answer(kind: u8, message: &[u8]) -> Option<(Vec<std::net::IpAddr>, Vec<String>)> {
+        crate::dns::fuzz_message(kind, message)
+    }
+
     /// Runs one script on the model of a lane.
     pub fn lane(script: &[u8]) {
         crate::driver::fuzz_lane(script);

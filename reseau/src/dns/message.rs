@@ -285,6 +285,18 @@ const AAAA: u16 = 28;
 const OPT: u16 = 41;
 const INTERNET: u16 = 1;
 
+/// What the fuzzer runs: the question of one of three kinds about `a.example`, asked under the
+/// number 0x1234, and the addresses and names that a message has for it.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(kind: u8, message: &[u8]) -> Option<(Vec<IpAddr>, Vec<String>)> {
+    let name = wire("a.example").ok()?;
+    let kind = [A, AAAA, PTR][usize::from(kind % 3)];
+    match (Question { name, kind }).read(message, 0x1234) {
+        Said::Records(records) => Some((records.addrs, records.names)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 #[path = "message_tests.rs"]
 mod tests;

@@ -59,7 +59,8 @@ pub use families::Families;
 pub use lookup::Looking;
 pub use lookup::Lookup;
 pub use machine::{Interface, InterfaceAddr, host_name, interfaces, ip_addr, ip_addrs};
+#[cfg(fuzzing)]
+pub(crate) use message::fuzz as fuzz_message;
 pub use query::{Answer, IpFamily, Query, Source};
-#[allow(unused_imports)] // For the dialer.
 pub(crate) use reply::Pending;
 pub use resolver::{Counters, Resolver};

@@ -11,7 +11,6 @@ use crate::sync::{lock, wake};
 /// A lookup that was started. Whoever polls it last is woken; dropping it forgets the lookup if it
 /// has not begun, and its answer if it has.
 pub(crate) struct Pending<T = Answer> {
-    #[allow(dead_code)] // For the dialer.
     name: Box<str>,
     slot: Arc<Slot<T>>,
 }
@@ -51,7 +50,6 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     /// The answer, once: polled again it is never ready.
-    #[allow(dead_code)] // For the dialer.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.poll_outcome(cx).map_err(|error| error.about(&self.name))
     }

@@ -174,7 +174,8 @@ impl Resolver {
     /// ```
     /// use reseau::Resolver;
     /// let (a, b) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
-    /// let resolver = Resolver::fixed([("a.example", [a])]).or(Resolver::fixed([("b.example", [b])]));
+    /// let first = Resolver::fixed([("a.example", [a])]);
+    /// let resolver = first.or(Resolver::fixed([("b.example", [b])]));
     /// assert_eq!(resolver.reverse(b).wait()?, "b.example");
     /// # Ok::<(), std::io::Error>(())
     /// ```
