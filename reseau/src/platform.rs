@@ -33,6 +33,9 @@ pub const DIFFERENCES: &[Difference] = &[
         "listeners set `SO_REUSEADDR`",
         ["yes", "yes", "yes", "yes", "yes", "no: it would let others in"],
     ),
+    row("`[::]` is for IPv4 too", ["yes", "yes", "yes", "yes, not on OpenBSD", "yes", "yes"]),
+    row("`backlog()` tells", ["yes", "yes", "no", "no", "no", "no"]),
+    row("`listen` at `fd:3`, `systemd:web`", ["yes", "yes", "yes", "yes", "yes", NO]),
     row("`set_reuseport`", ["yes", "yes", "yes", "yes", NO, NO]),
     row("`set_quickack`", ["yes", "yes", NO, NO, NO, NO]),
     row(

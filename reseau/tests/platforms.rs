@@ -59,6 +59,24 @@ fn options_and_pairs_are_where_the_table_says() {
 }
 
 #[test]
+fn listening_is_what_the_table_says() {
+    use reseau::addr::{Covers, Stack};
+    use reseau::blocking::listen;
+    let Some(both) = claim("`[::]` is for IPv4 too") else { return };
+    let claim = |what| claim(what).expect("the same system");
+    if let Ok(listener) = listen("[::]:0").wait() {
+        let covers = listener.covers().expect("it says what it covers");
+        let here = matches!(covers, Covers::Inet { stack: Stack::Both, .. });
+        assert_eq!(here, both.starts_with("yes") && !cfg!(target_os = "openbsd"), "{covers}");
+    }
+    let listener = listen(":0").wait().expect("a listener");
+    assert_eq!(listener.backlog().is_some(), claim("`backlog()` tells") == "yes");
+    let error = listen("fd:2000000000").wait().expect_err("no program has so many");
+    let unknown = error.kind() == std::io::ErrorKind::Unsupported;
+    assert_eq!(!unknown, claim("`listen` at `fd:3`, `systemd:web`") == "yes", "{error}");
+}
+
+#[test]
 fn packets_tell_and_wish_what_the_table_says() {
     if cfg!(target_endian = "big") && std::env::var_os("RESEAU_TEST_RUNNER").is_some() {
         return; // The emulator hands the kernel's numbers on in the wrong byte order.

@@ -2,7 +2,10 @@
 use crate::everywhere;
 use crate::stage::{pair_at, run, say_skipped, take};
 use reseau::addr::{Addr, Any, Covers, Reach, Stack};
-use reseau::{Kind, Listener, Resolver, TcpListener, TcpSocket, TcpStream, listen, listen_any};
+use reseau::{
+    Kind, Listener, Resolver, TcpListener, TcpSocket, TcpStream, UnixAddr, UnixStream, listen,
+    listen_any,
+};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -18,6 +21,7 @@ everywhere!(
     names_are_looked_up,
     what_cannot_be_listened_at_is_refused,
     homes_can_be_named,
+    paths_are_listened_at,
 );
 
 fn inet(listener: &Listener<Any>) -> SocketAddr {
@@ -267,5 +271,36 @@ fn homes_can_be_named(kind: Kind) {
         met(&listener, inet(&listener)).await;
         let (_, listener) = listen_any("", 0).on(&group.remotes()[0]).await.unwrap();
         met(&listener, inet(&listener)).await;
+    });
+}
+
+fn paths_are_listened_at(kind: Kind) {
+    if cfg!(windows) && kind != Kind::Sim {
+        return say_skipped("Wine has no Unix sockets");
+    }
+    run(kind, async move {
+        let path = std::env::temp_dir().join(format!("reseau-at-{kind}-{}", std::process::id()));
+        let name = UnixAddr::from_pathname(&path).unwrap();
+        let listener = listen(Addr::from(name.clone()).to_string()).backlog(9).await.unwrap();
+        let told = cfg!(target_os = "linux") || kind == Kind::Sim;
+        assert_eq!(listener.backlog(), told.then_some(9));
+        assert_eq!(listener.covers().unwrap(), Covers::Unix(name.clone()));
+        let mut client = UnixStream::connect_addr(&name).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        client.send("hello").await.unwrap();
+        assert_eq!(take(&mut server, 5).await, b"hello");
+        drop((client, server, listener));
+        // The file has stayed: it was not claimed, and whoever claims it has it now.
+        let at = Addr::from(name.clone()).to_string();
+        assert_eq!(listen(&at).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+        if kind != Kind::Sim && cfg!(unix) {
+            let claimed = listen(&at).claim(true).await.unwrap();
+            assert!(path.exists());
+            let error = listen(&at).claim(true).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrInUse, "somebody listens: {error}");
+            drop(claimed);
+            assert!(!path.exists());
+        }
+        let _ = std::fs::remove_file(&path);
     });
 }

@@ -31,6 +31,7 @@ mod packets;
 #[cfg(unix)]
 mod passing;
 mod peers;
+mod proxies;
 #[cfg(unix)]
 mod records;
 mod refusal;
