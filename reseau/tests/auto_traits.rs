@@ -27,7 +27,7 @@ travel! {
     ReuniteError<Inet>, Interest, Ready, Remote, Group, Config, DriverReport, Chunk, Addr,
     UnixAddr, Endpoint, reseau::Error, UdpSocket, UnixDatagram, Datagram<Inet>, UnixSeqpacket,
     UnixSeqpacketListener, Stream<Vsock>, Listener<Vsock>, Socket<Inet, kind::Dgram>, Packet, Batch,
-    VsockAddr,
+    VsockAddr, reseau::DialReport, reseau::Proxy, reseau::dial::News, reseau::dial::Unconnected,
 }
 
 /// Sockets may be used after a panic that others caught, as tokio's may.
@@ -97,6 +97,15 @@ mod futures {
         send(write.flush());
         send(write.finish());
         send(write.writable());
+    }
+
+    fn dials(name: &'static str, limit: std::time::Duration) {
+        let dial =
+            || reseau::connect(name).limit(limit).watch(|_| {}).set(reseau::opt::Nodelay(true));
+        send(dial());
+        send(dial().into_future());
+        send(dial().with_report());
+        send(TcpStream::dial(name).into_future());
     }
 
     fn time(limit: std::time::Duration) {

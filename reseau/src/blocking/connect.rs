@@ -10,6 +10,8 @@ use super::stream::Stream;
 use crate::addr::{Addr, Endpoint, EndpointError};
 use crate::clock;
 use crate::dial::{self, Course, DialReport, Door, Hop, HopError, Plan, words};
+use crate::dns;
+use crate::error::{Error, Operation};
 use crate::sys::{self, Fd, OsSocket, Side, blocking as calls};
 
 /// Connects to what an [`Endpoint`] says: a host by name or address, a Unix socket, a vsock.
@@ -94,6 +96,11 @@ impl Connect {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_with_report(self) -> io::Result<(Stream, DialReport)> {
+        if dns::in_world() {
+            let what = "a simulated loop cannot wait: await reseau::connect";
+            let cause = io::Error::new(io::ErrorKind::Unsupported, what);
+            return Err(Error::new(Operation::Connect, cause).into());
+        }
         let mut course = Course::new(self.plan)?;
         let won = match race(&mut course) {
             Ok(won) => won,

@@ -64,3 +64,8 @@ pub(crate) use message::fuzz as fuzz_message;
 pub use query::{Answer, IpFamily, Query, Source};
 pub(crate) use reply::Pending;
 pub use resolver::{Counters, Resolver};
+
+/// Whether this thread runs a simulated loop, which stands still while the thread waits.
+pub(crate) fn in_world() -> bool {
+    realm::Realm::here().is_simulated()
+}

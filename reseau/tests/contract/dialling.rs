@@ -31,6 +31,33 @@ everywhere!(
     each_point_of_a_dial_and_then_a_pause,
 );
 
+mod of_kernels {
+    use super::*;
+    crate::on_kernels!(a_stuck_resolver_holds_nobody);
+
+    /// What never returns is forgotten: by who waited for it, by the loop, and by its end.
+    fn a_stuck_resolver_holds_nobody(kind: Kind) {
+        let stuck = Resolver::from_fn(|query| match query.name() {
+            "stuck.internal" => loop {
+                std::thread::park();
+            },
+            _ => Ok(Answer::new([V4])),
+        });
+        run(kind, async {
+            let (_listener, addr) = listen().await;
+            let limit = Duration::from_millis(40);
+            let to = ("stuck.internal", addr.port());
+            let error = connect(to).resolver(&stuck).limit(limit).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert_eq!(Error::of(&error).unwrap().phase(), Some(Phase::Name));
+            let report = DialReport::of(&error).unwrap();
+            assert!(report.total() >= limit && report.attempts().is_empty(), "{report}");
+            // Others are not held up.
+            connect(("db.internal", addr.port())).resolver(&stuck).await.unwrap();
+        });
+    }
+}
+
 const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 

@@ -2,8 +2,9 @@
 use crate::networks::{HOST, NETWORKS, Network, PORT, ROUND_TRIP, Reply, Way};
 use crate::watchdog::watched;
 use reseau::dial::DialReport;
+use reseau::error::Phase;
 use reseau::sim::{Answer, Name, Route, World};
-use reseau::{TcpListener, connect};
+use reseau::{Error, TcpListener, blocking, connect};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -120,5 +121,47 @@ fn a_dial_is_the_same_with_the_same_seed() {
             assert_eq!(one.trace, other.trace, "{}", network.name);
             assert_eq!(one.report.to_string(), other.report.to_string());
         }
+    });
+}
+
+#[test]
+fn silence_ends_at_the_deadline() {
+    watched("silence_ends_at_the_deadline", || {
+        let world = World::new(7);
+        world.name(HOST, Name::new().v6(Answer::silence()).v4(Answer::silence()));
+        let limit = Duration::from_nanos(123_456_789);
+        let error = world.run(async { connect((HOST, PORT)).limit(limit).await }).unwrap_err();
+        assert_eq!(world.elapsed(), limit, "not a moment later");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(Error::of(&error).unwrap().phase(), Some(Phase::Name));
+        // The other door would stand still there, and says so.
+        let error = world.run(async { blocking::connect((HOST, PORT)).wait() }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    });
+}
+
+/// Losers are closed when somebody has won: a later connection of theirs is not accepted by us.
+#[test]
+fn whoever_loses_is_closed() {
+    watched("whoever_loses_is_closed", || {
+        let world = World::new(7).latency(ms(5), ms(5));
+        let (slow, quick) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        world.name(HOST, Name::at([slow, quick]));
+        world.route(slow, Route::Delay(ms(200)));
+        world.run(async {
+            let slow = TcpListener::bind(SocketAddr::new(slow, PORT)).await.unwrap();
+            let quick = TcpListener::bind(SocketAddr::new(quick, PORT)).await.unwrap();
+            let stream = connect((HOST, PORT)).await.unwrap();
+            assert_eq!(
+                stream.peer_addr().unwrap().inet().unwrap().ip(),
+                quick.local_addr().unwrap().ip()
+            );
+            quick.accept().await.unwrap();
+            // What was under way to the other ends without anybody there.
+            match reseau::timeout(ms(5000), slow.accept()).await {
+                Err(_) | Ok(Err(_)) => {}
+                Ok(Ok((mut late, _))) => assert!(!matches!(late.recv().await, Ok(Some(_)))),
+            }
+        });
     });
 }
