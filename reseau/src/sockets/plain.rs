@@ -8,7 +8,7 @@ use crate::addr::Addr;
 use crate::clock;
 use crate::error::{Error, Operation};
 use crate::sys::blocking as calls;
-use crate::sys::{self, Domain, Kind, OsSocket, Side, Type, message};
+use crate::sys::{self, Domain, Kind, OsSocket, Side, Type, Woken, message};
 
 /// An untyped socket. All calls go through a shared reference, from any thread.
 pub(super) struct Plain {
@@ -20,8 +20,8 @@ pub(super) struct Plain {
     limit: AtomicU64,
     /// It was ended here: calls that wait return.
     ended: AtomicBool,
-    /// Shutting it wakes all of them: the system's doing.
-    shut_wakes: bool,
+    /// Which of them shutting it wakes: the system's doing.
+    shut_wakes: Woken,
 }
 
 #[allow(dead_code)] // Not every surface uses all of it.
@@ -128,34 +128,22 @@ impl Plain {
         if space.is_empty() && self.is_stream() {
             return Ok(0); // Some systems would wait.
         }
-        self.on(Side::Recv, Operation::Recv, |socket| {
-            if self.is_stream() {
-                calls::recv(socket, space, 0)
-            } else {
-                message::recv(socket, space, 0)
-            }
+        if !self.is_stream() {
+            let recv = |socket: &_| message::recv(socket, space, 0);
+            return self.on(Side::Recv, Operation::Recv, recv);
+        }
+        self.among_peers(Side::Recv, Operation::Recv, |socket, flags| {
+            calls::recv(socket, space, flags.unwrap_or(0))
         })
     }
 
     /// Sends what fits.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        if self.shut_wakes || self.limit().is_some() {
-            return self.on(Side::Send, Operation::Send, |socket| calls::send(socket, bytes, 0));
-        }
-        // Who waits for room would not be woken: he looks now and then whether it was ended.
-        let most = if self.is_stream() { calls::AT_ONCE_MAX } else { usize::MAX };
-        let part = &bytes[..bytes.len().min(most)];
-        self.on(Side::Send, Operation::Send, |socket| {
-            loop {
-                let send = |flags| calls::send(socket, part, flags);
-                match calls::at_once(socket, Side::Send, send) {
-                    Err(_) if self.is_ended() => return Err(gone()),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        calls::wait(socket, Side::Send, Some(LOOK_EVERY))?;
-                    }
-                    sent => return sent,
-                }
-            }
+        self.among_peers(Side::Send, Operation::Send, |socket, flags| {
+            // A call that must not wait may be given only so much.
+            let most =
+                if flags.is_none() || !self.is_stream() { usize::MAX } else { calls::AT_ONCE_MAX };
+            calls::send(socket, &bytes[..bytes.len().min(most)], flags.unwrap_or(0))
         })
     }
 
@@ -179,8 +167,8 @@ impl Plain {
         if self.ended.swap(true, Ordering::SeqCst) {
             return;
         }
-        // A connection is woken by that on every system.
-        if self.shut_wakes || self.peer_addr().is_ok() {
+        // What has a peer ends by that on every system, if not at once.
+        if self.shut_wakes == Woken::All || self.peer_addr().is_ok() {
             let _ = self.socket.shutdown(Shutdown::Both);
         } else {
             self.ring();
@@ -241,6 +229,32 @@ impl Plain {
         }
     }
 
+    /// As [`on`](Self::on), in a connection. Where ending that does not wake who waits, he looks
+    /// now and then, and `call` gets the flags by which it does not wait.
+    fn among_peers<T>(
+        &self,
+        side: Side,
+        operation: Operation,
+        mut call: impl FnMut(&OsSocket, Option<i32>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let deaf = self.shut_wakes == Woken::Nobody && self.limit().is_none();
+        if !deaf || self.peer_addr().is_err() {
+            return self.on(side, operation, |socket| call(socket, None));
+        }
+        self.on(side, operation, |socket| {
+            loop {
+                match calls::at_once(socket, side, |flags| call(socket, Some(flags))) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    done => return done,
+                }
+                if self.is_ended() {
+                    return Err(gone());
+                }
+                calls::wait(socket, side, Some(LOOK_EVERY))?;
+            }
+        })
+    }
+
     /// An error with all that is known about where.
     pub(super) fn failed(&self, operation: Operation, error: io::Error) -> io::Error {
         let mut error = Error::new(operation, error);
@@ -257,7 +271,7 @@ impl Plain {
     /// not: one comes from ourselves.
     pub(super) fn ring(&self) {
         let Ok(mut addr) = self.local_addr() else { return };
-        if self.shut_wakes || self.peer_addr().is_ok() {
+        if self.shut_wakes == Woken::All || self.peer_addr().is_ok() {
             return;
         }
         if let Addr::Inet(inet) = &mut addr {
@@ -280,7 +294,7 @@ const FOREVER: u64 = u64::MAX;
 /// have one each.)
 const RING_MAX: Duration = Duration::from_millis(100);
 
-/// How often a thread that waits for room looks whether its socket was ended.
+/// How often a thread that nothing wakes looks whether its socket was ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// An address by which this machine reaches itself.
@@ -312,7 +326,7 @@ mod tests {
     /// A bound socket, as if shutting it did not wake anybody.
     fn deaf(transfer: i32) -> Plain {
         let mut plain = Plain::open(AF_INET, transfer, 0).unwrap();
-        plain.shut_wakes = false;
+        plain.shut_wakes = Woken::Nobody;
         plain.bind(&Addr::Inet(([127, 0, 0, 1], 0).into())).unwrap();
         plain
     }
@@ -355,5 +369,26 @@ mod tests {
         let _peer = listener.accept().unwrap();
         let bytes = vec![0; 32 << 20];
         ends(&client, |client| client.send_all(&bytes));
+    }
+
+    #[test]
+    fn who_waits_for_bytes_looks_whether_it_was_ended() {
+        let listener = deaf(SOCK_STREAM);
+        listener.listen(1).unwrap();
+        let client = deaf(SOCK_STREAM);
+        client.connect(&listener.local_addr().unwrap()).unwrap();
+        let _peer = listener.accept().unwrap();
+        // Linux would wake him, and so the end is told without an error.
+        ends(&client, |client| match client.recv(&mut [0; 8])? {
+            0 => Err(gone()),
+            _ => Ok(()),
+        });
+    }
+
+    #[test]
+    fn a_call_without_a_peer_is_no_wait() {
+        let unconnected = deaf(SOCK_STREAM);
+        unconnected.send(b"x").unwrap_err();
+        unconnected.recv(&mut [0; 8]).unwrap_err();
     }
 }

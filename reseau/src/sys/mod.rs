@@ -7,8 +7,7 @@
 //! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
 //!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
 //! - `REUSE_ADDRESS`: whether listeners of TCP set `reuse_address`;
-//! - `SHUT_WAKES`: shutting a socket wakes every thread that waits in a call of it, also for a
-//!   connection, for a datagram, or for room to send;
+//! - `SHUT_WAKES`: which of the threads that wait in calls of a socket are woken by shutting it;
 //! - `open(domain, kind)`: a new socket, non-blocking, not inherited by child processes, never
 //!   raising SIGPIPE; atomically where the system can;
 //! - `pair(kind)`: two connected Unix-domain sockets like that, or `Unsupported`;
@@ -159,6 +158,17 @@ pub(crate) fn claimed<T>(
 pub(crate) type Descriptor = std::os::fd::OwnedFd;
 #[cfg(windows)]
 pub(crate) type Descriptor = std::convert::Infallible;
+
+/// Who is woken when the socket in which he waits is shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // Each system has one.
+pub(crate) enum Woken {
+    Nobody,
+    /// Who waits for bytes of a peer, or for room to send them.
+    Peers,
+    /// Also who waits for a connection or a datagram of anybody.
+    All,
+}
 
 /// One of the two ways through a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

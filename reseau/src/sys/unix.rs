@@ -1,5 +1,5 @@
 //! The platform contract (see the room's page) on Unix.
-use super::{Domain, Kind, OsSocket, Side, SockAddr};
+use super::{Domain, Kind, OsSocket, Side, SockAddr, Woken};
 use crate::addr::{UnixAddr, VsockAddr};
 use std::ffi::OsStr;
 use std::io;
@@ -34,7 +34,8 @@ pub(crate) const PEEK: i32 = libc::MSG_PEEK;
 /// A listener that sets SO_REUSEADDR comes back while its old connections linger.
 pub(crate) const REUSE_ADDRESS: bool = true;
 
-pub(crate) const SHUT_WAKES: bool = cfg!(any(target_os = "linux", target_os = "android"));
+pub(crate) const SHUT_WAKES: Woken =
+    if cfg!(any(target_os = "linux", target_os = "android")) { Woken::All } else { Woken::Peers };
 
 pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     cfg_atomic! {

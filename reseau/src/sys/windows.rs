@@ -1,5 +1,5 @@
 //! The platform contract (see the room's page) on Windows.
-use super::{Domain, Kind, OsSocket, Side, SockAddr, unsupported};
+use super::{Domain, Kind, OsSocket, Side, SockAddr, Woken, unsupported};
 use crate::addr::{UnixAddr, VsockAddr};
 use std::ffi::OsStr;
 use std::io;
@@ -19,7 +19,7 @@ pub(crate) const PEEK: i32 = MSG_PEEK;
 /// A listener comes back without; with SO_REUSEADDR it would share its port with any other.
 pub(crate) const REUSE_ADDRESS: bool = false;
 
-pub(crate) const SHUT_WAKES: bool = false;
+pub(crate) const SHUT_WAKES: Woken = Woken::Nobody;
 
 pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {
     let socket = waiting(domain, kind)?;
