@@ -51,7 +51,7 @@ pub(crate) fn name_of(ip: IpAddr) -> Result<String, NameFault> {
             HOST_MAX as _,
             ptr::null_mut(),
             0,
-            libc::NI_NAMEREQD,
+            libc::NI_NAMEREQD as _,
         )
     };
     if code != 0 {
