@@ -2,7 +2,7 @@
 use crate::alone::{alone, descriptors};
 use crate::drop_points::axe::{Axe, Habit};
 use crate::everywhere;
-use crate::stage::{config, listen, poll_once, run, settle, take};
+use crate::stage::{config, listen, listen_in, poll_once, run, settle, take};
 use reseau::dial::{DialReport, News, Outcome};
 use reseau::dns::{Answer, Families};
 use reseau::error::{Class, Operation, Phase};
@@ -27,6 +27,8 @@ everywhere!(
     one_deadline_holds_for_all,
     #[cfg(unix)]
     paths_are_dialled,
+    #[cfg(target_os = "linux")]
+    dropping_a_race_closes_every_socket,
     each_point_of_a_dial,
     each_point_of_a_dial_and_then_a_pause,
 );
@@ -269,6 +271,46 @@ fn who_does_not_answer_is_overtaken(kind: Kind) {
         let (mut server, _) = listener.accept().await.unwrap();
         stream.send("x").await.unwrap();
         assert_eq!(take(&mut server, 1).await, *b"x");
+    });
+}
+
+/// Two attempts are under way, to people who do not answer, when the dial is given up; or one has
+/// won while the other still is.
+#[cfg(target_os = "linux")]
+fn dropping_a_race_closes_every_socket(kind: Kind) {
+    alone!(kind, dropping_a_race_closes_every_socket);
+    run(kind, async move {
+        let (listener, addr) = listen_in(31).await;
+        let port = addr.port();
+        let (one, other) = ([127, 0, 0, 32].into(), [127, 0, 0, 33].into());
+        let _busy = (busy(one, port).await, busy(other, port).await);
+        settle().await;
+        let before = descriptors();
+        let delay = Duration::from_millis(10);
+        for _ in 0..4 {
+            let dead = knows("db.internal", &[one, other]);
+            let dial = connect(("db.internal", port)).resolver(&dead).attempt_delay(delay);
+            let begun = Arc::new(Mutex::new(0));
+            let told = begun.clone();
+            let dial = dial.watch(move |news| {
+                *told.lock().unwrap() += usize::from(matches!(news, News::Attempt(_)));
+            });
+            let dial = reseau::timeout(Duration::from_millis(40), dial.into_future());
+            assert!(dial.await.is_err(), "nobody answers");
+            assert_eq!(*begun.lock().unwrap(), 2, "attempts");
+            let alive = knows("db.internal", &[one, addr.ip()]);
+            let dial = connect(("db.internal", port)).resolver(&alive).attempt_delay(delay);
+            let (stream, report) = dial.with_report().await.unwrap();
+            assert_eq!(report.attempts().len(), 2, "{report}");
+            drop((stream, listener.accept().await.unwrap()));
+        }
+        for _ in 0..100 {
+            settle().await; // A ring closes when the kernel has let go.
+            if descriptors() <= before {
+                return;
+            }
+        }
+        panic!("{} descriptors were {before}", descriptors());
     });
 }
 
