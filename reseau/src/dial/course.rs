@@ -14,7 +14,7 @@ use super::report::{Clerk, DialReport};
 use crate::addr::{Addr, Endpoint, Host, Scheme};
 use crate::clock;
 use crate::dns::services::{self, Protocol};
-use crate::dns::{Cause, Families, IpFamily, LookupError, Pending, Query};
+use crate::dns::{Cause, Families, IpFamily, LookupError, Pending, Query, Resolver};
 use crate::error::{Error, Operation, Phase};
 use crate::sys::Fd;
 
@@ -26,6 +26,8 @@ pub(crate) struct Course<A> {
     /// The port of what is looked up.
     port: u16,
     lookups: Vec<Asked>,
+    /// Who is told which addresses of the host did not do.
+    teller: Option<(Resolver, Box<str>)>,
     running: Vec<Running<A>>,
     /// What was tried and is over, with why.
     tried: Vec<(Addr, io::Error)>,
@@ -118,6 +120,7 @@ impl<A: Attempt> Course<A> {
             track: Track::Straight(None),
             port: 0,
             lookups: Vec::new(),
+            teller: None,
             running: Vec::new(),
             tried: Vec::new(),
             unknown: Vec::new(),
@@ -150,6 +153,7 @@ impl<A: Attempt> Course<A> {
                 let families = asked.and_then(|families| families.and(resolver.allowed()));
                 let families = families.ok_or_else(no_family)?;
                 self.port = port;
+                self.teller = Some((resolver.clone(), name.clone()));
                 for family in families.iter() {
                     let query = Query::new(&name, family).map_err(|error| bare(&error))?;
                     let record = self.clerk.asks(&name, family, now);
@@ -292,6 +296,7 @@ impl<A: Attempt> Course<A> {
                 }
                 Poll::Ready(Err(error)) => {
                     let Running { addr, number, record, .. } = self.running.remove(at);
+                    self.warn(&addr);
                     self.failed(number, record, addr, error);
                 }
             }
@@ -307,10 +312,16 @@ impl<A: Attempt> Course<A> {
         now: Instant,
     ) {
         let record = self.clerk.tries(&addr, now);
-        let fd = self.preparation.prepare(&addr, || door.open(&addr));
-        match fd.and_then(|fd| door.start(fd, &addr)) {
+        let fd = match self.preparation.prepare(&addr, || door.open(&addr)) {
+            Ok(fd) => fd,
+            Err(error) => return self.failed(number, record, addr, error),
+        };
+        match door.start(fd, &addr) {
             Ok(attempt) => self.running.push(Running { attempt, addr, number, record }),
-            Err(error) => self.failed(number, record, addr, error),
+            Err(error) => {
+                self.warn(&addr);
+                self.failed(number, record, addr, error);
+            }
         }
     }
 
@@ -319,6 +330,13 @@ impl<A: Attempt> Course<A> {
         self.tried.push((addr, error));
         if let Track::Race(race) = &mut self.track {
             race.failed(number);
+        }
+    }
+
+    /// The next dial of this host is to try that address last.
+    fn warn(&self, addr: &Addr) {
+        if let (Some((resolver, host)), Some(addr)) = (&self.teller, addr.inet()) {
+            resolver.failed(host, addr.ip());
         }
     }
 
@@ -339,7 +357,8 @@ impl<A: Attempt> Course<A> {
 
     fn too_late(&mut self, now: Instant) -> Failure {
         let cause = late();
-        for Running { addr, .. } in self.running.drain(..) {
+        for Running { addr, .. } in std::mem::take(&mut self.running) {
+            self.warn(&addr);
             self.tried.push((addr, again(&cause)));
         }
         let peer = self.tried.last().map(|(addr, _)| addr.clone());

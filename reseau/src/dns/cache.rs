@@ -1,6 +1,7 @@
 //! What was answered lately, and for how long it holds. No clock, no locks, no lookups: time comes
 //! in, and what is to be done goes out.
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::error::Cause;
@@ -186,6 +187,16 @@ impl Cache {
         let goes = |(_, name): &Key| host.as_ref().is_none_or(|host| **host == **name);
         self.hosts.retain(|key, _| !goes(key));
         self.order.retain(|_, key| !goes(key));
+    }
+
+    /// Puts an address behind the others of its answer, for as long as that holds: nobody answered
+    /// there.
+    pub(super) fn demote(&mut self, realm: &Realm, host: &str, ip: IpAddr) {
+        let key = (realm.clone(), host.to_ascii_lowercase().into());
+        let Some(host) = self.hosts.get_mut(&key) else { return };
+        if let Some(Entry { said: Ok(answer), .. }) = host.entry(IpFamily::of(ip)) {
+            answer.demote(ip);
+        }
     }
 
     /// How many hosts are remembered.

@@ -191,6 +191,26 @@ fn few_addresses_are_remembered() {
 }
 
 #[test]
+fn where_nobody_answered_comes_last() {
+    let mut desk = Desk::new(CacheConfig::default());
+    let [a, b, c] = [1, 2, 3].map(|last| IpAddr::from([192, 0, 2, last]));
+    desk.learn("a", Ok(Answer::new([a, b, c])), 0);
+    desk.learn("b", Ok(Answer::new([a, b])), 0);
+    let realm = Realm::default();
+    desk.cache.demote(&realm, "A", a);
+    assert_eq!(desk.given("a", 1).unwrap(), [b, c, a]);
+    desk.cache.demote(&realm, "a", c);
+    assert_eq!(desk.given("a", 1).unwrap(), [b, a, c]);
+    // Of what is not known there is nothing to put behind; other hosts are not concerned.
+    desk.cache.demote(&realm, "a", IpAddr::from([192, 0, 2, 9]));
+    desk.cache.demote(&realm, "c", a);
+    assert_eq!(desk.given("a", 1).unwrap(), [b, a, c]);
+    assert_eq!(desk.given("b", 1).unwrap(), [a, b]);
+    desk.learn("a", Ok(Answer::new([a, b, c])), 2);
+    assert_eq!(desk.given("a", 3).unwrap(), [a, b, c], "asked anew, told anew");
+}
+
+#[test]
 fn what_is_purged_is_gone() {
     let mut desk = Desk::new(CacheConfig::default());
     for name in ["a", "b", "c"] {

@@ -90,6 +90,11 @@ impl Layer for Cached {
         lock(&self.cache).purge(host);
         self.below.purge(host);
     }
+
+    fn failed(&self, host: &str, ip: IpAddr) {
+        lock(&self.cache).demote(&Realm::here(), host, ip);
+        self.below.failed(host, ip);
+    }
 }
 
 /// An answer that is to be remembered, and then given to those who wait for it.

@@ -45,6 +45,11 @@ impl Layer for Either {
         self.first.purge(host);
         self.second.purge(host);
     }
+
+    fn failed(&self, host: &str, ip: IpAddr) {
+        self.first.failed(host, ip);
+        self.second.failed(host, ip);
+    }
 }
 
 /// Waits for the first answer; goes on to the second if that is none.

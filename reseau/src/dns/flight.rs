@@ -59,6 +59,10 @@ impl Layer for SingleFlight {
     fn purge(&self, host: Option<&str>) {
         self.below.purge(host);
     }
+
+    fn failed(&self, host: &str, ip: IpAddr) {
+        self.below.failed(host, ip);
+    }
 }
 
 impl Flights {

@@ -159,6 +159,13 @@ impl Answer {
         self
     }
 
+    /// Puts an address behind all others.
+    pub(super) fn demote(&mut self, ip: IpAddr) {
+        if let Some(at) = self.addrs.iter().position(|known| *known == ip) {
+            self.addrs[at..].rotate_left(1);
+        }
+    }
+
     /// The addresses, in the order in which they are to be tried.
     #[must_use]
     pub fn addrs(&self) -> &[IpAddr] {

@@ -296,6 +296,23 @@ impl Resolver {
         self.layer.purge(None);
     }
 
+    /// Tells its caches that nobody answered at an address of a host: it is given behind the others
+    /// of its family, until the host is asked for anew. (A [dial](crate::dial) does so by itself.)
+    ///
+    /// ```
+    /// use reseau::dns::CacheConfig;
+    /// let [dead, alive] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+    /// let table = reseau::Resolver::fixed([("a.example", [dead, alive])]);
+    /// let resolver = table.cached(CacheConfig::default());
+    /// assert_eq!(resolver.lookup("a.example").wait()?, [dead, alive]);
+    /// resolver.failed("a.example", dead);
+    /// assert_eq!(resolver.lookup("a.example").wait()?, [alive, dead]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn failed(&self, host: &str, ip: IpAddr) {
+        self.layer.failed(host, ip);
+    }
+
     /// What its layers have counted.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -29,6 +29,8 @@ pub(super) trait Layer: Send + Sync {
     fn count(&self, counters: &mut Counters);
     /// Forgets what is remembered of a host, or of all.
     fn purge(&self, _host: Option<&str>) {}
+    /// Nobody answered at an address of a host.
+    fn failed(&self, _host: &str, _ip: IpAddr) {}
 }
 
 /// The system's resolver, one for the process.

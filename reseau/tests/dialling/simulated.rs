@@ -2,9 +2,10 @@
 use crate::networks::{HOST, NETWORKS, Network, PORT, ROUND_TRIP, Reply, Way};
 use crate::watchdog::watched;
 use reseau::dial::DialReport;
+use reseau::dns::CacheConfig;
 use reseau::error::Phase;
 use reseau::sim::{Answer, Name, Route, World};
-use reseau::{Error, TcpListener, blocking, connect};
+use reseau::{Error, Resolver, TcpListener, blocking, connect};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -137,6 +138,27 @@ fn silence_ends_at_the_deadline() {
         // The other door would stand still there, and says so.
         let error = world.run(async { blocking::connect((HOST, PORT)).wait() }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
+    });
+}
+
+/// What was refused is not tried first again, as long as the answer is remembered.
+#[test]
+fn a_dial_learns_from_the_last_one() {
+    watched("a_dial_learns_from_the_last_one", || {
+        let world = World::new(7);
+        let [dead, alive] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+        world.name(HOST, Name::at([dead, alive]));
+        world.run(async {
+            let _listener = TcpListener::bind(SocketAddr::new(alive, PORT)).await.unwrap();
+            let resolver = Resolver::system().cached(CacheConfig::default());
+            let attempts = async || {
+                let dial = connect((HOST, PORT)).resolver(&resolver);
+                dial.with_report().await.unwrap().1.attempts().len()
+            };
+            assert_eq!((attempts().await, attempts().await), (2, 1));
+            resolver.purge(HOST);
+            assert_eq!((attempts().await, attempts().await), (2, 1));
+        });
     });
 }
 
