@@ -109,6 +109,9 @@ impl<A: Attempt> Course<A> {
                 io::Error::from(error.phase_at(phase))
             }
         };
+        for to in plan.via.iter().map(|proxy| proxy.endpoint()).chain([&target]) {
+            may_dial(to).map_err(failed(Phase::Name))?;
+        }
         let legs = legs(&plan, &target).map_err(failed(Phase::Proxy))?;
         let first = plan.via.first().map_or(&target, |proxy| proxy.endpoint());
         let goal = goal(first).map_err(failed(Phase::Name))?;
@@ -388,15 +391,20 @@ impl Plan {
     }
 }
 
+/// Whether it is for streams of plain bytes: what is behind a proxy is looked at by nobody else.
+fn may_dial(to: &Endpoint) -> io::Result<()> {
+    let refuse = |what| Err(io::Error::new(io::ErrorKind::Unsupported, what));
+    match to.scheme() {
+        Scheme::Plain | Scheme::Tcp => Ok(()),
+        Scheme::Tls => refuse("TLS is not there yet: dial tcp://"),
+        Scheme::Udp => refuse("UDP has no connections: see UdpSocket"),
+    }
+}
+
 /// Where the first connection goes.
 fn goal(to: &Endpoint) -> io::Result<Goal> {
     let refuse = |kind, what| Err(io::Error::new(kind, what));
     let unsupported = io::ErrorKind::Unsupported;
-    match to.scheme() {
-        Scheme::Plain | Scheme::Tcp => {}
-        Scheme::Tls => return refuse(unsupported, "TLS is not there yet: dial tcp://"),
-        Scheme::Udp => return refuse(unsupported, "UDP has no connections: see UdpSocket"),
-    }
     if to.inherited().is_some() {
         return refuse(unsupported, "an inherited socket is there already, and not dialled");
     }

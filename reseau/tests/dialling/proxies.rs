@@ -296,6 +296,9 @@ fn what_no_proxy_can_reach_is_said_before() {
             ("unix:/run/x", "socks5://127.0.0.1:1", "host and a port"),
             (":80", "socks5://127.0.0.1:1", "host and a port"),
             ("[fe80::1%1]:80", "http://127.0.0.1:1", "zone"),
+            ("tls://db.internal:443", "socks5://127.0.0.1:1", "TLS"),
+            ("tls://db.internal:443", "http://127.0.0.1:1", "TLS"),
+            ("udp://db.internal:53", "http://127.0.0.1:1", "UDP"),
             ("db.internal:80", "ftp://127.0.0.1:1", "socks5://"),
             ("db.internal:no-such-thing", "http://127.0.0.1:1", "no such service"),
         ] {
