@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// The threads and what waits for them. Nobody joins them: a process ends without waiting.
@@ -128,6 +128,45 @@ impl Wake for Outside {
         };
         drop(job);
         drop(hopeless);
+    }
+}
+
+/// The place of one answer, between who works and who waits for it.
+pub(crate) struct Slot<T>(Mutex<Face<T>>);
+
+struct Face<T> {
+    answer: Option<T>,
+    waker: Option<Waker>,
+}
+
+impl<T> Slot<T> {
+    pub(crate) const fn new(answer: Option<T>) -> Self {
+        Self(Mutex::new(Face { answer, waker: None }))
+    }
+
+    /// Answers, and wakes who polled last.
+    pub(crate) fn put(&self, answer: T) {
+        let waker = {
+            let mut face = lock(&self.0);
+            face.answer = Some(answer);
+            face.waker.take()
+        };
+        waker.into_iter().for_each(wake);
+    }
+
+    /// The answer, once: polled again it is never ready.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<T> {
+        let mut stale = Some(cx.waker().clone());
+        let mut face = lock(&self.0);
+        match face.answer.take() {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                std::mem::swap(&mut face.waker, &mut stale);
+                drop(face);
+                drop(stale);
+                Poll::Pending
+            }
+        }
     }
 }
 

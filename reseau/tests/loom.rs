@@ -21,17 +21,16 @@ mod sync {
     pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap()
     }
-}
 
-/// What the alarm sees as `driver::timer` and `driver::socket`.
-mod timer {
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub(crate) struct TimerKey(pub(crate) u32);
-}
-mod socket {
     pub(crate) fn wake(waker: std::task::Waker) {
         waker.wake();
     }
+}
+
+/// What the alarm sees as `driver::timer`.
+mod timer {
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct TimerKey(pub(crate) u32);
 }
 
 use alarm::Alarm;

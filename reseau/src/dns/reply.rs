@@ -1,29 +1,21 @@
 //! Between who asks and who answers.
 use std::io;
-use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 
 use super::LookupError;
 use super::error::Cause;
 use super::query::Answer;
-use crate::sync::{lock, wake};
+use crate::crew::Slot;
 
 /// A lookup that was started. Whoever polls it last is woken; dropping it forgets the lookup if it
 /// has not begun, and its answer if it has.
 pub(crate) struct Pending<T = Answer> {
     name: Box<str>,
-    slot: Arc<Slot<T>>,
+    slot: Arc<Slot<Outcome<T>>>,
 }
 
 pub(super) type Outcome<T> = Result<T, LookupError>;
-
-/// The place of one answer.
-struct Slot<T>(Mutex<Face<T>>);
-
-struct Face<T> {
-    outcome: Option<Outcome<T>>,
-    waker: Option<Waker>,
-}
 
 /// The other end: what a resolver answers to. Dropped, it says that there will be no answer.
 pub(super) struct Reply<T = Answer>(Option<Box<dyn Asker<T>>>);
@@ -38,15 +30,14 @@ pub(super) trait Asker<T>: Send {
 impl<T: Send + 'static> Pending<T> {
     /// A lookup of `name`, and what it is answered to.
     pub(super) fn new(name: &str) -> (Self, Reply<T>) {
-        let slot = Arc::new(Slot(Mutex::new(Face { outcome: None, waker: None })));
+        let slot = Arc::new(Slot::new(None));
         let reply = Reply::to(Arc::downgrade(&slot));
         (Self { name: name.into(), slot }, reply)
     }
 
     /// One that is over.
     pub(super) fn known(name: &str, outcome: Outcome<T>) -> Self {
-        let face = Face { outcome: Some(outcome), waker: None };
-        Self { name: name.into(), slot: Arc::new(Slot(Mutex::new(face))) }
+        Self { name: name.into(), slot: Arc::new(Slot::new(Some(outcome))) }
     }
 
     /// The answer, once: polled again it is never ready.
@@ -55,17 +46,7 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     pub(super) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        let mut stale = Some(cx.waker().clone());
-        let mut face = lock(&self.slot.0);
-        match face.outcome.take() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                std::mem::swap(&mut face.waker, &mut stale);
-                drop(face);
-                drop(stale);
-                Poll::Pending
-            }
-        }
+        self.slot.poll(cx)
     }
 }
 
@@ -95,18 +76,14 @@ impl<T> Drop for Reply<T> {
     }
 }
 
-impl<T: Send> Asker<T> for Weak<Slot<T>> {
+impl<T: Send> Asker<T> for Weak<Slot<Outcome<T>>> {
     fn is_waiting(&mut self) -> bool {
         self.strong_count() > 0
     }
 
     fn hear(self: Box<Self>, outcome: Outcome<T>) {
-        let Some(slot) = self.upgrade() else { return };
-        let waker = {
-            let mut face = lock(&slot.0);
-            face.outcome = Some(outcome);
-            face.waker.take()
-        };
-        waker.into_iter().for_each(wake);
+        if let Some(slot) = self.upgrade() {
+            slot.put(outcome);
+        }
     }
 }

@@ -2,7 +2,7 @@
 use super::Home;
 use super::door::Mark;
 use super::timer::TimerKey;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, wake};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -95,7 +95,7 @@ impl Alarm {
     /// The loop has ended: nobody watches the clock, so nobody is kept waiting.
     pub(crate) fn fail(&self) {
         if let Some(waker) = self.strike() {
-            super::socket::wake(waker);
+            wake(waker);
         }
     }
 }

@@ -3,10 +3,11 @@
 //! The lane is his for the length of the call (`State::Direct`), and nothing of it is in the kernel
 //! or queued, so the order stays.
 use super::lane::{End, Next, SendLane, State};
-use super::socket::{Socket, wake};
+use super::socket::Socket;
 use super::{Event, Side};
 use crate::error::Fault;
 use crate::pool::Chunk;
+use crate::sync::wake;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 

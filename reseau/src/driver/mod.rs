@@ -44,7 +44,7 @@ pub(crate) use lane_model::run as fuzz_lane;
 #[cfg(any(uring, all(test, unix)))]
 #[allow(unused_imports)] // For the rehearsal of a ring, and tests.
 pub(crate) use socket::chunk;
-pub(crate) use socket::{Socket, connection, wake};
+pub(crate) use socket::{Socket, connection};
 pub(crate) use table::Driver;
 pub(crate) use waiters::Who;
 pub(crate) use words::gone;

@@ -1,12 +1,11 @@
 //! Work that blocks, on threads that may: few of them, for everybody.
-use crate::crew::{Crew, Job};
+use crate::crew::{Crew, Job, Slot};
 use crate::driver;
-use crate::sync::lock;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 
 /// Runs `work` on a thread that may block, and waits for its result.
 ///
@@ -30,20 +29,16 @@ where
     if driver::here().is_some_and(|home| home.world().is_some()) {
         return Ok(work());
     }
-    let answer = Arc::new(Mutex::new(Answer { value: None, waker: None }));
+    let answer = Arc::new(Slot::new(None));
     let wanted = Arc::downgrade(&answer);
     let mut job: Option<Job> = Some(Box::new(move || {
         if wanted.strong_count() == 0 {
             return;
         }
         let value = catch_unwind(AssertUnwindSafe(work));
-        let Some(answer) = wanted.upgrade() else { return };
-        let waker = {
-            let mut answer = lock(&answer);
-            answer.value = Some(value);
-            answer.waker.take()
-        };
-        waker.into_iter().for_each(driver::wake);
+        if let Some(answer) = wanted.upgrade() {
+            answer.put(value);
+        }
     }));
     poll_fn(|cx| match CREW.take_on(&mut job, cx.waker()) {
         Ok(true) => Poll::Ready(Ok(())),
@@ -51,26 +46,8 @@ where
         Err(error) => Poll::Ready(Err(error)),
     })
     .await?;
-    let value = poll_fn(|cx| {
-        let mut stale = Some(cx.waker().clone());
-        let mut answer = lock(&answer);
-        match answer.value.take() {
-            Some(value) => Poll::Ready(value),
-            None => {
-                std::mem::swap(&mut answer.waker, &mut stale);
-                drop(answer);
-                drop(stale);
-                Poll::Pending
-            }
-        }
-    })
-    .await;
+    let value: std::thread::Result<T> = poll_fn(|cx| answer.poll(cx)).await;
     Ok(value.unwrap_or_else(|panic| resume_unwind(panic)))
-}
-
-struct Answer<T> {
-    value: Option<std::thread::Result<T>>,
-    waker: Option<Waker>,
 }
 
 /// For whatever anybody offloads. Threads cost memory, and work that hangs must not hold up all.
