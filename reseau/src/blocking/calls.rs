@@ -391,4 +391,27 @@ macro_rules! std_twin {
     };
 }
 
-pub(super) use {handle, hops, listener, socket, std_twin, stream};
+/// What is of any family: from those of one, and back if it is one.
+macro_rules! variants {
+    ($any:ident, $($variant:ident: $type:ident),*) => {$(
+        impl From<$type> for $any {
+            fn from(one: $type) -> Self {
+                Self::$variant(one)
+            }
+        }
+
+        impl TryFrom<$any> for $type {
+            type Error = $any;
+
+            /// Gives back what is of another family.
+            fn try_from(any: $any) -> Result<Self, $any> {
+                match any {
+                    $any::$variant(one) => Ok(one),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+
+pub(super) use {handle, hops, listener, socket, std_twin, stream, variants};

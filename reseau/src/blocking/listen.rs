@@ -2,7 +2,9 @@
 use std::fmt;
 use std::io;
 
+use super::calls;
 use super::handle::listen_on;
+use super::place::Place;
 use super::{Stream, TcpListener, UnixListener, VsockListener};
 use crate::addr::{Addr, Covers, Endpoint, EndpointError};
 use crate::dial::{Aim, Berth, berth_words};
@@ -225,21 +227,23 @@ impl Listener {
             return UnixListener::claim_on(addr, terms).map(Self::Unix);
         }
         let place = listen_on([addr.clone()], Kind::Stream, terms)?;
-        Ok(match addr {
-            Addr::Unix(_) => Self::Unix(UnixListener::at(place)),
-            Addr::Vsock(_) => Self::Vsock(VsockListener::at(place)),
-            _ => Self::Tcp(TcpListener::at(place)),
-        })
+        Ok(Self::of(addr, place))
     }
 
     /// Takes in a stream socket that listens.
     fn inherit(socket: OsSocket) -> io::Result<Self> {
         socket.set_nonblocking(false)?;
-        Ok(match sys::from_sock_addr(&socket.local_addr()?)? {
-            Addr::Unix(_) => Self::Unix(UnixListener::at(socket.into())),
-            Addr::Vsock(_) => Self::Vsock(VsockListener::at(socket.into())),
-            _ => Self::Tcp(TcpListener::at(socket.into())),
-        })
+        let addr = sys::from_sock_addr(&socket.local_addr()?)?;
+        Ok(Self::of(&addr, socket.into()))
+    }
+
+    /// The listener of that address.
+    fn of(addr: &Addr, place: Place) -> Self {
+        match addr {
+            Addr::Unix(_) => Self::Unix(UnixListener::at(place)),
+            Addr::Vsock(_) => Self::Vsock(VsockListener::at(place)),
+            _ => Self::Tcp(TcpListener::at(place)),
+        }
     }
 
     fn socket(&self) -> &OsSocket {
@@ -249,30 +253,7 @@ impl Listener {
 
 sys::borrows_descriptor!(Listener);
 
-/// There, and back if it is one.
-macro_rules! variants {
-    ($($variant:ident: $listener:ident),*) => {$(
-        impl From<$listener> for Listener {
-            fn from(listener: $listener) -> Self {
-                Self::$variant(listener)
-            }
-        }
-
-        impl TryFrom<Listener> for $listener {
-            type Error = Listener;
-
-            /// Gives back what is of another family.
-            fn try_from(listener: Listener) -> Result<Self, Listener> {
-                match listener {
-                    Listener::$variant(listener) => Ok(listener),
-                    other => Err(other),
-                }
-            }
-        }
-    )*};
-}
-
-variants!(Tcp: TcpListener, Unix: UnixListener, Vsock: VsockListener);
+calls::variants!(Listener, Tcp: TcpListener, Unix: UnixListener, Vsock: VsockListener);
 
 fn opened(berth: &Berth) -> io::Result<Listener> {
     let addrs = match berth.aim()? {

@@ -3,7 +3,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use super::{TcpStream, UnixStream, VsockStream};
+use super::{TcpStream, UnixStream, VsockStream, calls};
 use crate::addr::Addr;
 use crate::sys::{self, OsSocket};
 
@@ -220,27 +220,4 @@ impl Write for Stream {
     }
 }
 
-/// There, and back if it is one.
-macro_rules! variants {
-    ($($variant:ident: $stream:ident),*) => {$(
-        impl From<$stream> for Stream {
-            fn from(stream: $stream) -> Self {
-                Self::$variant(stream)
-            }
-        }
-
-        impl TryFrom<Stream> for $stream {
-            type Error = Stream;
-
-            /// Gives back what is of another family.
-            fn try_from(stream: Stream) -> Result<Self, Stream> {
-                match stream {
-                    Stream::$variant(stream) => Ok(stream),
-                    other => Err(other),
-                }
-            }
-        }
-    )*};
-}
-
-variants!(Tcp: TcpStream, Unix: UnixStream, Vsock: VsockStream);
+calls::variants!(Stream, Tcp: TcpStream, Unix: UnixStream, Vsock: VsockStream);
