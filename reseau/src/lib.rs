@@ -87,6 +87,8 @@ pub mod sim;
 pub mod sockets;
 mod sync;
 mod sys;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use addr::{
     Addr, Any, Endpoint, Family, Inet, PipeName, Unix, UnixAddr, Vsock, VsockAddr, kind,

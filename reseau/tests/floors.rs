@@ -45,7 +45,7 @@ const FLOORS: &[(&str, usize)] = &[
 /// The doors, and the rooms that each opens on. No room uses a door.
 const DOORS: &[(&str, &[&str])] = &[
     // Straight on system calls: never a driver, a loop or an async socket.
-    ("blocking", &["addr", "clock", "error", "packet", "sys", "pool", "opt", "dns", "dial"]),
+    ("blocking", &["addr", "clock", "error", "packet", "sys", "pool", "opt", "dns", "dial", "tls"]),
     // On `sys` too, because its sockets are made step by step.
     ("sockets", &["addr", "clock", "error", "packet", "sys", "opt", "dns", "dial", "blocking"]),
     ("sim", &["addr", "clock", "error", "sync", "sys", "pool", "opt", "driver", "rt", "net"]),

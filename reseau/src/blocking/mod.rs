@@ -58,6 +58,8 @@ mod listen;
 mod place;
 mod stream;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 pub mod unix;
 pub mod vsock;
@@ -70,6 +72,8 @@ pub use std::net::{
 };
 pub use stream::Stream;
 pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
+#[cfg(feature = "tls")]
+pub use tls::TlsStream;
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
 pub use vsock::{VsockListener, VsockStream};

@@ -165,6 +165,11 @@ impl Stream {
         })
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn deadlines(&self) -> (Option<Instant>, Option<Instant>) {
+        each!(self, stream => (stream.read_deadline(), stream.write_deadline()))
+    }
+
     fn socket(&self) -> &OsSocket {
         each!(self, stream => stream.socket())
     }

@@ -1,0 +1,215 @@
+//! TLS without input or output: [`Engine`].
+//!
+//! Ciphertext goes in as slices, however it was split on its way; plaintext is lent from where it
+//! was decrypted. This is the only file that names rustls's connections, so whoever moves bytes (a
+//! thread, a task, a simulated loop) has the same TLS under it.
+use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
+use std::{fmt, mem};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig};
+use rustls::{NamedGroup, ServerConnection};
+
+use super::error::{Broken, Role};
+use super::session::{Session, Version};
+
+/// One connection's state of TLS.
+///
+/// What it needs is asked for by looking: bytes to be sent ([`wants_to_send`](Self::wants_to_send))
+/// go out before anything is waited for, and then it is fed.
+pub(crate) struct Engine {
+    connection: Box<Connection>,
+    role: Role,
+    /// What went wrong, for good.
+    broken: Option<Broken>,
+    /// The transport has ended.
+    cut: bool,
+    /// The peer has said that it was all.
+    closed: bool,
+    /// We have said that it was all.
+    finished: bool,
+}
+
+/// What there is to read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Plain<'a> {
+    /// These bytes, at least one.
+    Bytes(&'a [u8]),
+    /// Nothing before more ciphertext is fed.
+    Starved,
+    /// The peer has said that it was all.
+    End,
+}
+
+impl Engine {
+    pub(crate) fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, Broken> {
+        let connection = ClientConnection::new(config, name);
+        let broken = |error| Broken::new(Role::Client, true, error);
+        connection.map(|one| Self::new(one.into(), Role::Client)).map_err(broken)
+    }
+
+    pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self, Broken> {
+        let broken = |error| Broken::new(Role::Server, true, error);
+        let connection = ServerConnection::new(config);
+        connection.map(|one| Self::new(one.into(), Role::Server)).map_err(broken)
+    }
+
+    fn new(mut connection: Connection, role: Role) -> Self {
+        connection.set_buffer_limit(Some(SEALED_MAX));
+        let connection = Box::new(connection);
+        Self { connection, role, broken: None, cut: false, closed: false, finished: false }
+    }
+
+    /// Takes ciphertext, and says how much of it: all, unless plaintext is there to be taken first.
+    ///
+    /// # Errors
+    /// What is wrong with it, for good: again and again. An alert for the peer is to be sent then.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            if let Some(broken) = &self.broken {
+                return Err(broken.clone());
+            }
+            if self.closed {
+                return Ok(bytes.len()); // Nothing that comes after the end counts.
+            }
+            // An error here says that plaintext is to be taken first.
+            let Ok(1..) = self.connection.read_tls(&mut left) else { break };
+            self.process();
+        }
+        match &self.broken {
+            Some(broken) => Err(broken.clone()),
+            None => Ok(bytes.len() - left.len()),
+        }
+    }
+
+    /// Says that the transport has ended: no more will be fed.
+    pub(crate) fn feed_end(&mut self) {
+        self.cut = true;
+    }
+
+    fn process(&mut self) {
+        let handshaking = self.connection.is_handshaking();
+        match self.connection.process_new_packets() {
+            Ok(state) => self.closed |= state.peer_has_closed(),
+            Err(error) => self.broken = Some(Broken::new(self.role, handshaking, error)),
+        }
+    }
+
+    /// Lends what was decrypted. It stays until it is consumed.
+    ///
+    /// # Errors
+    /// What ended the connection, once all that came before it was taken: what [`feed`](Self::feed)
+    /// said, or that the transport ended and the peer had not said that it was all.
+    pub(crate) fn plain(&mut self) -> Result<Plain<'_>, Broken> {
+        let handshaking = self.is_handshaking();
+        let bytes = self.connection.reader().into_first_chunk().unwrap_or_default();
+        if !bytes.is_empty() {
+            return Ok(Plain::Bytes(bytes));
+        }
+        match &self.broken {
+            Some(broken) => Err(broken.clone()),
+            None if self.closed => Ok(Plain::End),
+            None if self.cut => Err(Broken::truncated(self.role, handshaking)),
+            None => Ok(Plain::Starved),
+        }
+    }
+
+    /// Takes so many of the bytes that [`plain`](Self::plain) lends.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.connection.reader().consume(count);
+    }
+
+    /// Copies what was decrypted; 0 if there is nothing.
+    pub(crate) fn take(&mut self, space: &mut [u8]) -> usize {
+        self.connection.reader().read(space).unwrap_or(0)
+    }
+
+    /// Encrypts as much as there is room for, and says how much that was. None is taken before the
+    /// handshake is done, or after [`finish`](Self::finish).
+    pub(crate) fn seal(&mut self, bytes: &[u8]) -> usize {
+        if self.is_handshaking() || self.finished || self.broken.is_some() {
+            return 0;
+        }
+        self.connection.writer().write(bytes).unwrap_or(0)
+    }
+
+    /// Says that nothing more will be sealed: the peer is told by a close_notify.
+    pub(crate) fn finish(&mut self) {
+        if !mem::replace(&mut self.finished, true) {
+            self.connection.send_close_notify();
+        }
+    }
+
+    /// Whether there is ciphertext to be sent.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    /// Hands ciphertext to `out`, in order and once.
+    ///
+    /// # Errors
+    /// Those of `out`, which has taken nothing then.
+    pub(crate) fn send_to(&mut self, out: &mut dyn Write) -> io::Result<usize> {
+        self.connection.write_tls(out)
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// What was agreed upon; of little worth before the handshake is done.
+    pub(crate) fn session(&self) -> Session {
+        let connection = &*self.connection;
+        let kind = connection.handshake_kind();
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let server_name = match connection {
+            Connection::Server(server) => server.server_name().map(str::to_owned),
+            Connection::Client(_) => None,
+        };
+        let cipher = connection.negotiated_cipher_suite();
+        let group = connection.negotiated_key_exchange_group();
+        Session {
+            version: connection.protocol_version().and_then(Version::of),
+            cipher: cipher.and_then(|one| one.suite().as_str()),
+            group: group.and_then(|one| NamedGroup::as_str(&one.name())),
+            alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+            server_name,
+            chain: chain.iter().map(|one| one.to_vec()).collect(),
+            resumed: kind == Some(HandshakeKind::Resumed),
+            retried: kind == Some(HandshakeKind::FullWithHelloRetryRequest),
+        }
+    }
+
+    /// Keys for another use, which both sides can make and nobody else: RFC 5705.
+    pub(crate) fn export(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        keys: &mut [u8],
+    ) -> Result<(), Broken> {
+        let made = self.connection.export_keying_material(keys, label, context);
+        let broken = |error| Broken::new(self.role, self.is_handshaking(), error);
+        made.map(drop).map_err(broken)
+    }
+}
+
+/// How much is encrypted ahead of the transport: four records.
+const SEALED_MAX: usize = 4 * (16 << 10);
+
+/// Its role and how far it is.
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = &mut f.debug_struct("Engine");
+        form.field("role", &self.role).field("handshaking", &self.is_handshaking());
+        form.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

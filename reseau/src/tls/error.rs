@@ -1,0 +1,212 @@
+//! What went wrong in TLS: [`Broken`], which [`Broken::of`] finds in an [`std::io::Error`].
+use std::error::Error as StdError;
+use std::{fmt, io};
+
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, Error as Cause};
+
+use crate::error::{Error, Operation, Phase};
+
+/// What ended a connection's TLS: who found it, when, and what.
+///
+/// ```
+/// use reseau::tls::Broken;
+/// let other = std::io::Error::from(std::io::ErrorKind::TimedOut);
+/// assert!(Broken::of(&other).is_none());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Broken {
+    role: Role,
+    handshaking: bool,
+    /// `None`: the transport ended before its time.
+    cause: Option<Cause>,
+}
+
+/// Which of the two sides one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The one that speaks first, and asks for a name.
+    Client,
+    /// The one that has the name.
+    Server,
+}
+
+impl Broken {
+    pub(super) fn new(role: Role, handshaking: bool, cause: Cause) -> Self {
+        Self { role, handshaking, cause: Some(cause) }
+    }
+
+    pub(super) fn truncated(role: Role, handshaking: bool) -> Self {
+        Self { role, handshaking, cause: None }
+    }
+
+    /// What is wrong with TLS, if that is what `error` is about.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        let error = Error::of(error).map_or(error, Error::cause);
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// Which side found it: this one.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether the handshake was under way still.
+    #[must_use]
+    pub fn in_handshake(&self) -> bool {
+        self.handshaking
+    }
+
+    /// Whether the connection ended without a word (a close_notify) from the peer: what came before
+    /// may be a part of what was sent.
+    #[must_use]
+    pub fn is_truncation(&self) -> bool {
+        self.cause.is_none()
+    }
+
+    /// Whether it is about the certificate of the other side.
+    #[must_use]
+    pub fn is_certificate(&self) -> bool {
+        matches!(self.cause, Some(Cause::InvalidCertificate(_) | Cause::NoCertificatesPresented))
+    }
+
+    fn kind(&self) -> io::ErrorKind {
+        match self.cause {
+            None => io::ErrorKind::UnexpectedEof,
+            Some(_) => io::ErrorKind::InvalidData,
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            None if self.handshaking => f.write_str("the peer left in the handshake"),
+            None => f.write_str("the connection ended without close_notify: truncated"),
+            Some(Cause::InvalidCertificate(error)) => fmt_certificate(error, f),
+            Some(Cause::AlertReceived(alert)) => match alert.as_str() {
+                Some(name) => write!(f, "the peer refuses: {name}"),
+                None => write!(f, "the peer refuses: alert {}", u8::from(*alert)),
+            },
+            Some(cause) => write!(f, "{cause}"),
+        }
+    }
+}
+
+/// With dates that people can read, and the names that would have done.
+fn fmt_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        CertificateError::ExpiredContext { time, not_after } => {
+            let ago = Span(time.as_secs().saturating_sub(not_after.as_secs()));
+            write!(f, "certificate expired {ago} ago (on {})", Day(*not_after))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            let ahead = Span(not_before.as_secs().saturating_sub(time.as_secs()));
+            write!(f, "certificate not valid yet, but in {ahead} (on {})", Day(*not_before))
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            write!(f, "certificate is not for {}", expected.to_str())?;
+            match presented.as_slice() {
+                [] => f.write_str(", nor for any name"),
+                names => write!(f, ", but for {}", names.join(", ")),
+            }
+        }
+        CertificateError::UnknownIssuer => {
+            f.write_str("certificate's issuer is not among those that are trusted")
+        }
+        other => write!(f, "certificate: {other}"),
+    }
+}
+
+/// A span of time in the unit that says most.
+struct Span(u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+        let (unit, name) = units.into_iter().find(|(unit, _)| self.0 >= *unit).unwrap_or(units[3]);
+        let count = self.0 / unit;
+        write!(f, "{count} {name}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+/// A day of the Gregorian calendar, in UTC.
+struct Day(UnixTime);
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Years that begin in March have their leap day at their end.
+        let days = self.0.as_secs() / 86_400 + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+        let year = era * 400 + year + u64::from(month <= 2);
+        write!(f, "{year}-{month:02}-{day:02}")
+    }
+}
+
+impl StdError for Broken {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        let operation = match (broken.handshaking, broken.role) {
+            (true, Role::Client) => Operation::Connect,
+            (true, Role::Server) => Operation::Accept,
+            (false, _) => Operation::Recv,
+        };
+        let cause = Self::new(broken.kind(), broken);
+        Error::new(operation, cause).phase_at(Phase::Tls).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(secs: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let days = [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_735_689_599, "2024-12-31"),
+            (1_735_689_600, "2025-01-01"),
+            (4_107_542_400, "2100-03-01"),
+        ];
+        for (secs, day) in days {
+            assert_eq!(Day(at(secs)).to_string(), day);
+        }
+    }
+
+    #[test]
+    fn an_error_says_dates_and_names() {
+        let expired =
+            CertificateError::ExpiredContext { time: at(951_782_400), not_after: at(951_600_000) };
+        let broken = Broken::new(Role::Client, true, expired.into());
+        let error = io::Error::from(broken);
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let told = "connect: tls: certificate expired 2 days ago (on 2000-02-26)";
+        assert_eq!(error.to_string(), told);
+        let found = Broken::of(&error).expect("it is about TLS");
+        assert!(found.is_certificate() && found.in_handshake() && !found.is_truncation());
+
+        let truncated = io::Error::from(Broken::truncated(Role::Server, false));
+        assert_eq!(truncated.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(Broken::of(&truncated).is_some_and(Broken::is_truncation));
+    }
+}

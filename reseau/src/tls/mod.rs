@@ -1,0 +1,53 @@
+//! TLS 1.2 and 1.3, on rustls: configurations as values, and what was agreed upon.
+//!
+//! A [`Client`] says whom to trust and who one is; a [`Server`] says who one is and whom to ask.
+//! Both are values, cheap to clone, and good for any number of connections. Streams take them:
+//! [`blocking::Stream::start_tls`](crate::blocking::Stream::start_tls) for threads.
+//!
+//! **By default everything is checked**: a client trusts what the system trusts, through the
+//! system's own verifier where it has one, and asks for the name it was given; versions before 1.2
+//! are not spoken. What is checked, and how, is rustls's.
+//!
+//! **The end is told from a cut.** A peer that is done says so (close_notify). A connection that
+//! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
+//! what came may be a part of what was sent: [`Broken::is_truncation`].
+mod client;
+pub(crate) mod engine;
+mod error;
+mod identity;
+mod roots;
+mod server;
+mod session;
+mod side;
+mod unchecked;
+
+pub use client::Client;
+pub use error::{Broken, Role};
+pub use identity::Identity;
+pub use roots::Roots;
+pub use server::{ClientCerts, Server};
+pub use session::{Session, Version};
+pub use side::Side;
+
+use rustls::crypto::CryptoProvider;
+use std::io;
+use std::sync::Arc;
+
+/// The cryptography: one for all, whatever else the program has set up.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// What is wrong with what one was given, as an error.
+fn unfit(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+/// The versions from `oldest` on.
+fn versions(oldest: Version) -> &'static [&'static rustls::SupportedProtocolVersion] {
+    static NEWEST: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+    match oldest {
+        Version::Tls12 => rustls::ALL_VERSIONS,
+        Version::Tls13 => NEWEST,
+    }
+}

@@ -1,0 +1,85 @@
+//! One side of a connection to be: [`Side`].
+use std::sync::Arc;
+use std::time::Instant;
+use std::{fmt, io};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+
+use super::engine::Engine;
+use super::{Server, unfit};
+
+/// One side of a connection that is to speak TLS: a [`Client`](super::Client) and a name, or a
+/// [`Server`].
+///
+/// ```
+/// use reseau::tls::Client;
+/// use std::time::{Duration, Instant};
+/// let side = Client::new().to("example.com").deadline(Instant::now() + Duration::from_secs(5));
+/// # drop(side);
+/// ```
+#[must_use = "a stream starts it"]
+pub struct Side {
+    start: io::Result<Start>,
+    received: Vec<u8>,
+    deadline: Option<Instant>,
+}
+
+enum Start {
+    Client(Arc<ClientConfig>, ServerName<'static>),
+    Server(Arc<ServerConfig>),
+}
+
+impl Side {
+    pub(super) fn client(config: io::Result<Arc<ClientConfig>>, name: &str) -> Self {
+        // A name that is written with its root asks for the same host.
+        let plain = name.strip_suffix('.').unwrap_or(name);
+        let name = ServerName::try_from(plain.to_owned()).map_err(unfit);
+        Self::new(config.and_then(|config| Ok(Start::Client(config, name?))))
+    }
+
+    pub(super) fn server(config: io::Result<Arc<ServerConfig>>) -> Self {
+        Self::new(config.map(Start::Server))
+    }
+
+    fn new(start: io::Result<Start>) -> Self {
+        Self { start, received: Vec::new(), deadline: None }
+    }
+
+    /// Begins with these bytes, which were read from the stream already.
+    pub fn received(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { received: bytes.into(), ..self }
+    }
+
+    /// The point in time at which the handshake is late. The stream's own deadlines hold, too.
+    pub fn deadline(self, at: Instant) -> Self {
+        Self { deadline: Some(at), ..self }
+    }
+
+    /// The state to begin with, what it has received, and its deadline.
+    pub(crate) fn start(self) -> io::Result<(Engine, Vec<u8>, Option<Instant>)> {
+        let engine = match self.start? {
+            Start::Client(config, name) => Engine::client(config, name)?,
+            Start::Server(config) => Engine::server(config)?,
+        };
+        Ok((engine, self.received, self.deadline))
+    }
+}
+
+impl From<&Server> for Side {
+    fn from(server: &Server) -> Self {
+        server.side()
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = &mut f.debug_struct("Side");
+        match &self.start {
+            Ok(Start::Client(_, name)) => form.field("to", &name.to_str()),
+            Ok(Start::Server(_)) => form.field("as", &"server"),
+            Err(error) => form.field("unfit", error),
+        };
+        form.finish_non_exhaustive()
+    }
+}
