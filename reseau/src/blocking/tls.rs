@@ -1,4 +1,5 @@
 //! TLS for threads: [`TlsStream`].
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use super::{Stream, TcpStream, UnixStream, VsockStream};
 use crate::addr::Addr;
 use crate::error::{Error, Operation, Phase};
 use crate::tls::engine::{Engine, Plain};
-use crate::tls::{Session, Side};
+use crate::tls::{Role, Session, Side};
 
 /// A connection that speaks TLS, made by [`Stream::start_tls`].
 ///
@@ -26,7 +27,6 @@ use crate::tls::{Session, Side};
 /// stream.read_to_end(&mut answer)?; // An error if it was cut short.
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct TlsStream {
     stream: Stream,
     engine: Mutex<Engine>,
@@ -37,14 +37,13 @@ pub struct TlsStream {
 }
 
 /// Ciphertext that was read and not fed yet.
-#[derive(Debug)]
 struct Incoming {
     space: Vec<u8>,
     start: usize,
     end: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Outgoing {
     /// Encrypted and not sent yet.
     sealed: Vec<u8>,
@@ -187,6 +186,8 @@ impl TlsStream {
                 }
             }
             if outgoing.sealed.is_empty() {
+                // What waits for hours should not hold what it once needed.
+                outgoing.sealed.shrink_to(SEALED_KEPT);
                 return Ok(());
             }
             while !outgoing.sealed.is_empty() {
@@ -244,6 +245,20 @@ impl TlsStream {
         lock(&self.engine).finish();
         self.send_sealed(outgoing)?;
         self.stream.finish()
+    }
+
+    /// Ends the stream so that nothing of it is lost: says that nothing more will be written, and
+    /// reads what the peer still has to say, until its end.
+    ///
+    /// # Errors
+    /// `TimedOut` if the peer has not ended by then, `UnexpectedEof` if it ended without a word;
+    /// else as for reading and writing. The connection is closed in any case.
+    pub fn close_gracefully(self, deadline: Instant) -> io::Result<()> {
+        self.set_deadlines(Some(deadline), Some(deadline));
+        self.finish()?;
+        let mut space = [0; 4096];
+        while self.read_some(&mut space)? > 0 {}
+        Ok(())
     }
 
     /// What was agreed upon in the handshake.
@@ -311,9 +326,30 @@ impl TlsStream {
     }
 }
 
+/// A server sends tickets behind its handshake, which its client need not read to be done. They
+/// are taken out of the socket here: systems reset a connection that is closed with bytes unread.
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        let engine = self.engine.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if engine.role() == Role::Server || self.stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        let mut space = [0; 4096];
+        let read = |_| matches!((&self.stream).read(&mut space), Ok(1..));
+        (0..TICKETS_MAX / 4096).all(read);
+        let _ = self.stream.set_nonblocking(false);
+    }
+}
+
 /// Nothing that is locked here is left half done by a panic: all of it is arithmetic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsStream").field(&self.stream).finish()
+    }
 }
 
 impl Read for &TlsStream {
@@ -347,6 +383,13 @@ impl Write for TlsStream {
         Ok(())
     }
 }
+
+/// How much space for ciphertext is kept between writes: that of a small one.
+const SEALED_KEPT: usize = 1 << 10;
+
+/// How much is taken out of a socket that is closed: a few tickets, each of which may hold a chain
+/// of certificates.
+const TICKETS_MAX: usize = 64 << 10;
 
 /// A record of the greatest length and its header.
 const READ_SIZE: usize = (16 << 10) + 256 + 5;

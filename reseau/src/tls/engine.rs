@@ -162,6 +162,10 @@ impl Engine {
         self.connection.is_handshaking()
     }
 
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
     /// What was agreed upon; of little worth before the handshake is done.
     pub(crate) fn session(&self) -> Session {
         let connection = &*self.connection;

@@ -1,0 +1,7 @@
+//! TLS: streams of threads and of tasks, and other people's programs.
+#![cfg(feature = "tls")]
+#![allow(clippy::disallowed_methods)] // Tests may look at the clock.
+
+mod openssl;
+mod stage;
+mod threads;
