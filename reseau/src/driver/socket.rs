@@ -332,6 +332,54 @@ impl Socket {
         })
     }
 
+    /// Ready when a whole chunk would be taken at once, unless somebody else sends, too.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.poll_send_lane(Who::Owner, cx, |lane| match lane.open() {
+            true => lane.room().then_some(Ok(())),
+            false => Some(Err(finished())),
+        });
+        polled.map(|answer| answer?)
+    }
+
+    /// As [`poll_send`](Self::poll_send) without waiting, and without a waker that another might
+    /// have left: `WouldBlock` if there is no room.
+    #[cfg(feature = "tls")]
+    pub(crate) fn try_send(self: &Arc<Self>, chunk: &mut Option<Chunk>) -> io::Result<()> {
+        let how = self.how();
+        let asked = ask(&mut self.send_lane(), &mut |lane| {
+            if !lane.open() {
+                return Some(Err(finished()));
+            }
+            lane.room().then(|| {
+                lane.push(chunk.take().expect("a chunk to send"));
+                Ok(Accepted::queued(lane, how))
+            })
+        });
+        let Some(answer) = asked else { return Err(io::ErrorKind::WouldBlock.into()) };
+        self.go_on(answer??);
+        Ok(())
+    }
+
+    /// Queues a chunk though there is no room, and the end of the stream behind it: a last word.
+    #[cfg(feature = "tls")]
+    pub(crate) fn send_last(self: &Arc<Self>, chunk: Option<Chunk>) {
+        let how = self.how();
+        let mut chunk = chunk.filter(|chunk| !chunk.is_empty());
+        let asked = ask(&mut self.send_lane(), &mut |lane| {
+            if lane.open()
+                && let Some(chunk) = chunk.take()
+            {
+                lane.push(chunk);
+            }
+            Some(Accepted::queued(lane, how))
+        });
+        if let Some(Ok(accepted)) = asked {
+            self.go_on(accepted);
+        }
+        let _ = self.poll_finish(&mut Context::from_waker(Waker::noop()));
+    }
+
     /// Copies as much as there is room for. (A borrowed slice never reaches the kernel.)
     pub(crate) fn poll_write(
         self: &Arc<Self>,

@@ -14,6 +14,8 @@ use super::detach::{self, Detached};
 use super::handle::Handle;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Any, Family, Inet, Interest, Ready, Unix};
+#[cfg(feature = "tls")]
+use crate::driver::Socket;
 use crate::driver::{Home, Side, Who};
 use crate::opt;
 use crate::pool::Chunk;
@@ -285,6 +287,18 @@ impl<F: Family> Stream<F> {
     /// None: what is wrong, writing says.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.handle.socket().poll_writable(Who::Owner, cx)
+    }
+
+    /// For TLS, which has halves of its own: one reads, one writes.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Chunk>>> {
+        self.handle.poll_recv(cx)
+    }
+
+    /// For what writes: its lane.
+    #[cfg(feature = "tls")]
+    pub(crate) fn lane(&self) -> &Arc<Socket> {
+        self.handle.socket()
     }
 
     /// The same stream, said to be of another family.

@@ -2,6 +2,7 @@
 //!
 //! A [`Client`] says whom to trust and who one is; a [`Server`] says who one is and whom to ask.
 //! Both are values, cheap to clone, and good for any number of connections. Streams take them:
+//! [`Stream::start_tls`](crate::Stream::start_tls), and
 //! [`blocking::Stream::start_tls`](crate::blocking::Stream::start_tls) for threads.
 //!
 //! **By default everything is checked**: a client trusts what the system trusts, through the
@@ -12,6 +13,8 @@
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
 mod client;
+#[cfg(feature = "async")]
+mod compat;
 pub(crate) mod engine;
 mod error;
 mod identity;
@@ -19,6 +22,10 @@ mod roots;
 mod server;
 mod session;
 mod side;
+#[cfg(feature = "async")]
+mod split;
+#[cfg(feature = "async")]
+mod stream;
 mod unchecked;
 
 pub use client::Client;
@@ -28,6 +35,10 @@ pub use roots::Roots;
 pub use server::{ClientCerts, Server};
 pub use session::{Session, Version};
 pub use side::Side;
+#[cfg(feature = "async")]
+pub use split::{OwnedReadHalf, OwnedWriteHalf};
+#[cfg(feature = "async")]
+pub use stream::TlsStream;
 
 use rustls::crypto::CryptoProvider;
 use std::io;

@@ -4,4 +4,6 @@
 
 mod openssl;
 mod stage;
+#[cfg(feature = "futures-io")]
+mod tasks;
 mod threads;
