@@ -56,6 +56,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("error", "addr", "an error names addresses"),
     ("packet", "addr", "a message names its sender"),
     ("dial", "dns", "a dialer asks for names"),
+    ("dial", "tls", "a dialer ends in TLS where that is asked for"),
 ];
 
 /// Files outside `sys` and `driver` that may ask which system they are on, with the reason.

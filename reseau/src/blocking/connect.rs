@@ -98,27 +98,56 @@ impl Connect {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_with_report(self) -> io::Result<(Stream, DialReport)> {
-        if dns::in_world() {
-            let what = "a simulated loop cannot wait: await reseau::connect";
-            let cause = io::Error::new(io::ErrorKind::Unsupported, what);
-            return Err(Error::new(Operation::Connect, cause).into());
-        }
-        let mut course = Course::new(self.plan)?;
-        let won = match race(&mut course) {
-            Ok(won) => won,
-            Err(failure) => return Err(course.fail(failure)),
-        };
-        let Attempt { fd, addr } = won?;
-        while let Some(mut leg) = course.leg() {
-            let end = talk(&fd, &mut leg.hop, course.late());
-            if let Err(failure) = course.led(&leg, end) {
-                return Err(course.fail(failure));
-            }
-        }
-        let socket = fd.into_os()?;
-        socket.set_nonblocking(false)?;
-        Ok((Stream::new(socket, &addr), course.finish()))
+        let (stream, course) = reach(self.plan)?;
+        Ok((stream, course.finish()))
     }
+
+    /// Connects, and speaks TLS with what it connects to, of which it asks a certificate of the
+    /// name that was dialled. The handshake is within the deadline.
+    ///
+    /// This is the only way to dial `tls://`: what is to be safe is never dialled without it.
+    ///
+    /// ```no_run
+    /// use reseau::{blocking::connect, tls::Client};
+    /// let stream = connect("tls://example.com:443").wait_tls(&Client::new())?;
+    /// println!("{:?}", stream.session().cipher());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait), and what is wrong with the other side or its certificate
+    /// ([`tls::Broken`](crate::tls::Broken)).
+    #[cfg(feature = "tls")]
+    pub fn wait_tls(mut self, client: &crate::tls::Client) -> io::Result<super::TlsStream> {
+        self.plan.tls(client);
+        let (stream, mut course) = reach(self.plan)?;
+        let Some(side) = course.side() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        stream.start_tls(side).map_err(|error| course.refused(error))
+    }
+}
+
+/// Connects, and leaves the record open.
+fn reach(plan: Plan) -> io::Result<(Stream, Course<Attempt>)> {
+    if dns::in_world() {
+        let what = "a simulated loop cannot wait: await reseau::connect";
+        let cause = io::Error::new(io::ErrorKind::Unsupported, what);
+        return Err(Error::new(Operation::Connect, cause).into());
+    }
+    let mut course = Course::new(plan)?;
+    let won = match race(&mut course) {
+        Ok(won) => won,
+        Err(failure) => return Err(course.fail(failure)),
+    };
+    let Attempt { fd, addr } = won?;
+    while let Some(mut leg) = course.leg() {
+        let end = talk(&fd, &mut leg.hop, course.late());
+        if let Err(failure) = course.led(&leg, end) {
+            return Err(course.fail(failure));
+        }
+    }
+    let socket = fd.into_os()?;
+    socket.set_nonblocking(false)?;
+    Ok((Stream::new(socket, &addr), course))
 }
 
 impl fmt::Debug for Connect {

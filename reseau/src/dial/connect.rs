@@ -82,7 +82,7 @@ where
 /// ```
 #[must_use = "it connects when it is awaited"]
 pub struct Connect<F: Family = Any> {
-    plan: Plan,
+    pub(super) plan: Plan,
     family: PhantomData<fn() -> F>,
 }
 
@@ -185,6 +185,12 @@ impl course::Attempt for Attempt {
 }
 
 async fn run(plan: Plan) -> io::Result<(Attempt, DialReport)> {
+    let (attempt, course) = reach(plan).await?;
+    Ok((attempt, course.finish()))
+}
+
+/// Connects, and leaves the record open.
+pub(super) async fn reach(plan: Plan) -> io::Result<(Attempt, Course<Attempt>)> {
     let mut here = Here(Remote::current()?.home().clone());
     let mut course = Course::new(plan)?;
     let mut alarm: Option<Sleep> = None;
@@ -217,7 +223,7 @@ async fn run(plan: Plan) -> io::Result<(Attempt, DialReport)> {
             return Err(course.fail(failure));
         }
     }
-    Ok((attempt, course.finish()))
+    Ok((attempt, course))
 }
 
 /// Speaks with a proxy, until it leads on.

@@ -39,6 +39,8 @@ pub(crate) struct Course<A> {
     /// When to look again, though nothing happens.
     again: Option<Instant>,
     won: Option<Addr>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Client>,
 }
 
 /// An attempt to connect, as a door makes it.
@@ -90,6 +92,16 @@ struct Running<A> {
     record: usize,
 }
 
+/// Whether such an endpoint is what this dial is for.
+fn may_dial(to: &Endpoint, secures: bool) -> io::Result<()> {
+    let refuse = |what| Err(io::Error::new(io::ErrorKind::Unsupported, what));
+    match to.scheme() {
+        Scheme::Tls if !secures => refuse("that speaks TLS: dial it with .tls(), or dial tcp://"),
+        Scheme::Udp => refuse("UDP has no connections: see UdpSocket"),
+        _ => Ok(()),
+    }
+}
+
 /// Where the first connection goes.
 enum Goal {
     Straight(Addr),
@@ -114,10 +126,14 @@ impl<A: Attempt> Course<A> {
         }
         let legs = legs(&plan, &target).map_err(failed(Phase::Proxy))?;
         let first = plan.via.first().map_or(&target, |proxy| proxy.endpoint());
+        // What is behind a proxy is asked for by nobody but us.
+        may_dial(&target, plan.secures()).map_err(failed(Phase::Name))?;
         let goal = goal(first).map_err(failed(Phase::Name))?;
         let now = clock::now();
         let mut course = Self {
             late: plan.late(now),
+            #[cfg(feature = "tls")]
+            tls: plan.tls.take(),
             clerk: Clerk::new(&target, None, now),
             target: target.clone(),
             track: Track::Straight(None),
@@ -215,6 +231,30 @@ impl<A: Attempt> Course<A> {
     /// When time is up.
     pub(crate) fn late(&self) -> Option<Instant> {
         self.late
+    }
+
+    /// This side of TLS to that host, if it was asked for.
+    #[cfg(feature = "tls")]
+    pub(crate) fn side(&mut self) -> Option<crate::tls::Side> {
+        let client = self.tls.take()?;
+        let side = client.to(&match self.target.host() {
+            Some(Host::Name(name)) => name.to_string(),
+            Some(Host::V4(ip)) => ip.to_string(),
+            Some(Host::V6(ip, _)) => ip.to_string(),
+            None => String::new(),
+        });
+        Some(match self.late {
+            Some(at) => side.deadline(at),
+            None => side,
+        })
+    }
+
+    /// There is a connection, and the handshake failed: the error that says why, with the report.
+    #[cfg(feature = "tls")]
+    pub(crate) fn refused(self, error: io::Error) -> io::Error {
+        let cause = crate::tls::Broken::alone(error);
+        let peer = self.won.clone();
+        self.fail(Failure { phase: Phase::Tls, cause, peer })
     }
 
     /// The attempts under way.

@@ -44,6 +44,8 @@ mod proxy;
 mod race;
 mod report;
 mod socks5;
+#[cfg(all(feature = "tls", feature = "async"))]
+mod tls;
 
 #[cfg(feature = "async")]
 pub use connect::{Connect, Connecting, connect};
@@ -53,6 +55,8 @@ pub use listen::{Listen, ListenAny, Opening, listen, listen_any};
 pub use plan::Unconnected;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use report::{AttemptRecord, DialReport, HopRecord, LookupRecord, News, Outcome};
+#[cfg(all(feature = "tls", feature = "async"))]
+pub use tls::ConnectTls;
 
 pub(crate) use berth::{Aim, Berth, words as berth_words};
 pub(crate) use course::{Attempt, Course, Door, Failure, late};

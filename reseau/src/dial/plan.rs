@@ -11,6 +11,8 @@ use crate::dns::{Families, IpFamily, Resolver};
 use crate::error::{Error, Operation};
 use crate::opt;
 use crate::sys::Fd;
+#[cfg(feature = "tls")]
+use crate::tls::Client;
 
 /// A dial to be.
 pub(crate) struct Plan {
@@ -27,6 +29,9 @@ pub(crate) struct Plan {
     pub(super) flaw: Option<io::Error>,
     pub(super) watch: Option<Watch>,
     pub(super) preparation: Preparation,
+    /// What speaks TLS once it is connected.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Client>,
 }
 
 /// What is done to each socket before it connects.
@@ -70,7 +75,23 @@ impl Plan {
             flaw: None,
             watch: None,
             preparation: Preparation::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&mut self, client: &Client) {
+        self.tls = Some(client.clone());
+    }
+
+    /// Whether it ends in TLS.
+    pub(super) fn secures(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let secures = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let secures = false;
+        secures
     }
 
     /// The same, for hosts alone.

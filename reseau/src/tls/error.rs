@@ -47,6 +47,14 @@ impl Broken {
         error.get_ref()?.downcast_ref()
     }
 
+    /// Without what was said of it already, for those who say it better.
+    pub(crate) fn alone(error: io::Error) -> io::Error {
+        match Self::of(&error) {
+            Some(broken) => io::Error::new(broken.kind(), broken.clone()),
+            None => error,
+        }
+    }
+
     /// Which side found it: this one.
     #[must_use]
     pub fn role(&self) -> Role {

@@ -2,6 +2,8 @@
 #![cfg(feature = "tls")]
 #![allow(clippy::disallowed_methods)] // Tests may look at the clock.
 
+#[cfg(feature = "async")]
+mod dialling;
 mod openssl;
 mod stage;
 #[cfg(feature = "futures-io")]
