@@ -51,6 +51,7 @@
 //!   those who want their own; [`block_on`] for `main`.
 //! - [`connect`], [`dial`]: to a host by name, the best of its addresses, proxies on the way.
 //! - [`Resolver`], [`dns`]: names into addresses and back, services, interfaces; never blocking.
+//! - `tls` (feature `tls`): on streams of tasks and of threads, and at the end of a dial.
 //! - [`sim`]: the same program in a deterministic world.
 //! - [`opt`]: the options of sockets, as values.
 //! - [`Addr`], [`Endpoint`], [`error`]: names of things, and errors that say what they were about.
@@ -60,7 +61,7 @@
 //!
 //! `async` (default) is everything but [`blocking`], [`sockets`] and the names; `futures-io`
 //! (default), `tokio` and `hyper` give streams those crates' traits; `bytes` turns [`Chunk`]s into
-//! `Bytes` and back without a copy; `serde` writes and reads [`Endpoint`]s and [`Addr`]s as text. A
+//! `Bytes` and back without a copy; `tls` speaks TLS, on rustls; `serde` writes and reads [`Endpoint`]s and [`Addr`]s as text. A
 //! feature adds; it never changes what is there.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

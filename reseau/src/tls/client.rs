@@ -119,7 +119,6 @@ impl Client {
     }
 
     /// The client's side of a connection to a server of that name: a host's name, or an address.
-    #[must_use]
     pub fn to(&self, name: &str) -> Side {
         Side::client(self.config(), self.wish.name.as_deref().unwrap_or(name))
     }

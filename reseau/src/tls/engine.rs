@@ -120,6 +120,7 @@ impl Engine {
     }
 
     /// Takes so many of the bytes that [`plain`](Self::plain) lends.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn consume(&mut self, count: usize) {
         self.connection.reader().consume(count);
     }

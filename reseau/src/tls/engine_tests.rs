@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::tls::{Client, Identity, Roots, Server, Version};
+use crate::tls::{Client, Identity, Roots, Server, Side, Version};
 
 /// An authority of its own, and an identity for `localhost` that it issued.
 fn authority() -> (Roots, Identity) {
@@ -34,7 +34,7 @@ fn issued(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Roots, Identit
 
 fn engines(client: &Client, server: &Server) -> (Engine, Engine) {
     let (client, ..) = client.to("localhost").start().unwrap();
-    let (server, ..) = super::super::Side::from(server).start().unwrap();
+    let (server, ..) = Side::from(server).start().unwrap();
     (client, server)
 }
 
@@ -246,7 +246,7 @@ fn clients_are_asked_in_five_ways() {
             let server = Server::new(&server).client_certs(ask.clone());
             for (who, lets_in) in [none, known, any].into_iter().zip(expected) {
                 let client = Client::new().trust_only(&roots);
-                let client = who.map_or(client.clone(), |who| client.identity(who));
+                let client = who.map_or_else(|| client.clone(), |who| client.clone().identity(who));
                 let (mut a, mut b) = engines(&client, &server);
                 assert_eq!(settle(&mut a, &mut b).is_ok(), lets_in, "{ask:?} {who:?}");
                 let shown = b.session().peer_chain().len();
