@@ -61,8 +61,8 @@
 //!
 //! `async` (default) is everything but [`blocking`], [`sockets`] and the names; `futures-io`
 //! (default), `tokio` and `hyper` give streams those crates' traits; `bytes` turns [`Chunk`]s into
-//! `Bytes` and back without a copy; `tls` speaks TLS, on rustls; `serde` writes and reads [`Endpoint`]s and [`Addr`]s as text. A
-//! feature adds; it never changes what is there.
+//! `Bytes` and back without a copy; `tls` speaks TLS, on rustls; `serde` writes and reads
+//! [`Endpoint`]s and [`Addr`]s as text. A feature adds; it never changes what is there.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod addr;

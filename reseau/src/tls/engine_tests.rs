@@ -99,7 +99,9 @@ fn any_split_gives_the_same_plaintext() {
             let (mut a, mut b) = engines(&client, &server);
             let pieces = &mut pieces.iter().copied().cycle();
             let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
-            while carry(&mut a, &mut b, pieces, &mut at_b)? | carry(&mut b, &mut a, pieces, &mut at_a)? {}
+            while carry(&mut a, &mut b, pieces, &mut at_b)?
+                | carry(&mut b, &mut a, pieces, &mut at_a)?
+            {}
             let mut sent = Vec::new();
             for length in texts {
                 let text: Vec<u8> = (0..length).map(|at| (at * 7 + length) as u8).collect();

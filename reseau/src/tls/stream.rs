@@ -17,8 +17,8 @@ use crate::sync::lock;
 /// A connection that speaks TLS, made by [`Stream::start_tls`].
 ///
 /// Its calls are those of [`Stream`], and mean the same: every future may be dropped at any time,
-/// and nothing is lost or sent twice. Dropping the stream sends what was sent, and closes it without
-/// a word, which the peer takes for a cut: [`finish`](Self::finish) says that it was all.
+/// and nothing is lost or sent twice. Dropping the stream sends what was sent, and closes it
+/// without a word, which the peer takes for a cut: [`finish`](Self::finish) says that it was all.
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -70,8 +70,8 @@ impl<F: Family> Stream<F> {
     /// Speaks TLS from here on, as a client of a name or as a server, and makes the handshake.
     ///
     /// What was said before stays what it was. What this stream has received ahead belongs to TLS;
-    /// bytes that were taken from it already go in by [`Side::received`]. Dropping the future closes
-    /// the connection.
+    /// bytes that were taken from it already go in by [`Side::received`]. Dropping the future
+    /// closes the connection.
     ///
     /// # Errors
     /// What is wrong with the other side or its certificate ([`tls::Broken`](super::Broken)), or
@@ -262,7 +262,7 @@ impl Inlet {
 }
 
 impl Outlet {
-    /// Gives its lane what is sealed, if there is room. What goes wrong comes out at the next write.
+    /// Gives its lane what is sealed, if there is room. What goes wrong, the next write says.
     pub(super) fn push<F: Family>(&mut self, link: &Link<F>) {
         self.drain(link);
         if self.sealed.is_some() {
