@@ -283,6 +283,18 @@ impl TlsStream {
         self.stream.set_deadlines(recv, send);
     }
 
+    /// What [`set_deadlines`](Self::set_deadlines) set for reads.
+    #[must_use]
+    pub fn read_deadline(&self) -> Option<Instant> {
+        self.stream.deadlines().0
+    }
+
+    /// What [`set_deadlines`](Self::set_deadlines) set for writes.
+    #[must_use]
+    pub fn write_deadline(&self) -> Option<Instant> {
+        self.stream.deadlines().1
+    }
+
     /// How long one read may wait; `None` for as long as it takes.
     ///
     /// # Errors

@@ -121,6 +121,31 @@ fn any_split_gives_the_same_plaintext() {
 }
 
 #[test]
+fn a_full_engine_takes_no_more_until_it_is_read() {
+    watched(|| {
+        let (mut a, mut b) = pair();
+        settle(&mut a, &mut b).unwrap();
+        let text: Vec<u8> = (0..50_000_u32).map(|at| (at / 7) as u8).collect();
+        assert_eq!(a.seal(&text), text.len());
+        let mut sealed = Vec::new();
+        while a.wants_to_send() {
+            a.send_to(&mut sealed).unwrap();
+        }
+        let (mut left, mut got) = (&sealed[..], Vec::new());
+        let first = b.feed(left).unwrap();
+        assert!(first < left.len(), "what nobody reads is bounded");
+        left = &left[first..];
+        while let Plain::Bytes(bytes) = b.plain().unwrap() {
+            let count = bytes.len();
+            got.extend_from_slice(bytes);
+            b.consume(count);
+            left = &left[b.feed(left).unwrap()..];
+        }
+        assert!(got == text && left.is_empty());
+    });
+}
+
+#[test]
 fn an_end_is_told_from_a_cut() {
     watched(|| {
         let (mut a, mut b) = pair();

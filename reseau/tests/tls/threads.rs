@@ -151,7 +151,10 @@ fn a_handshakes_deadline_ends_with_it() {
         let (a, b) = tcp_pair();
         let accepting = thread::spawn(move || b.start_tls(&server).unwrap());
         let at = Instant::now() + Duration::from_secs(20);
+        let mine = at + Duration::from_secs(10);
+        a.set_deadlines(Some(mine), None);
         let mut a = a.start_tls(client.to("localhost").deadline(at)).unwrap();
+        assert_eq!((a.read_deadline(), a.write_deadline()), (Some(mine), None));
         let mut b = accepting.join().unwrap();
         a.set_deadlines(Some(Instant::now()), None);
         assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
