@@ -92,16 +92,6 @@ struct Running<A> {
     record: usize,
 }
 
-/// Whether such an endpoint is what this dial is for.
-fn may_dial(to: &Endpoint, secures: bool) -> io::Result<()> {
-    let refuse = |what| Err(io::Error::new(io::ErrorKind::Unsupported, what));
-    match to.scheme() {
-        Scheme::Tls if !secures => refuse("that speaks TLS: dial it with .tls(), or dial tcp://"),
-        Scheme::Udp => refuse("UDP has no connections: see UdpSocket"),
-        _ => Ok(()),
-    }
-}
-
 /// Where the first connection goes.
 enum Goal {
     Straight(Addr),
@@ -121,13 +111,12 @@ impl<A: Attempt> Course<A> {
                 io::Error::from(error.phase_at(phase))
             }
         };
-        for to in plan.via.iter().map(|proxy| proxy.endpoint()).chain([&target]) {
-            may_dial(to).map_err(failed(Phase::Name))?;
+        for proxy in &plan.via {
+            may_dial(proxy.endpoint(), false).map_err(failed(Phase::Name))?;
         }
+        may_dial(&target, plan.secures()).map_err(failed(Phase::Name))?;
         let legs = legs(&plan, &target).map_err(failed(Phase::Proxy))?;
         let first = plan.via.first().map_or(&target, |proxy| proxy.endpoint());
-        // What is behind a proxy is asked for by nobody but us.
-        may_dial(&target, plan.secures()).map_err(failed(Phase::Name))?;
         let goal = goal(first).map_err(failed(Phase::Name))?;
         let now = clock::now();
         let mut course = Self {
@@ -431,12 +420,14 @@ impl Plan {
     }
 }
 
-/// Whether it is for streams of plain bytes: what is behind a proxy is looked at by nobody else.
-fn may_dial(to: &Endpoint) -> io::Result<()> {
+/// Whether such an endpoint is what this dial is for: what is behind a proxy is looked at by
+/// nobody else.
+fn may_dial(to: &Endpoint, secures: bool) -> io::Result<()> {
     let refuse = |what| Err(io::Error::new(io::ErrorKind::Unsupported, what));
     match to.scheme() {
         Scheme::Plain | Scheme::Tcp => Ok(()),
-        Scheme::Tls => refuse("TLS is not there yet: dial tcp://"),
+        Scheme::Tls if secures => Ok(()),
+        Scheme::Tls => refuse("that speaks TLS: dial it with .tls(), or dial tcp://"),
         Scheme::Udp => refuse("UDP has no connections: see UdpSocket"),
     }
 }
