@@ -189,6 +189,7 @@ windows() {
 
 check() {
     into chk
+    without_c
     local target failed=()
     for target in x86_64-pc-windows-msvc aarch64-apple-darwin x86_64-unknown-freebsd \
         x86_64-unknown-netbsd x86_64-unknown-illumos aarch64-linux-android; do
@@ -275,6 +276,35 @@ emulated() {
 
 # One environment per target directory: a changed linker or RUSTFLAGS builds std anew.
 into() { export CARGO_TARGET_DIR=$XLAB/target/$1; }
+
+# C for systems whose headers are not here: objects are empty, since nothing is linked.
+without_c() {
+    mkdir -p "$XLAB/empty"
+    cat >"$XLAB/empty/cc" <<'S'
+#!/bin/sh
+# cc-rs asks by -E which compiler this is; it is the one that is here.
+out=
+for arg; do
+    case $arg in
+        -E) exec cc "$@" ;;
+    esac
+    [ "$last" != -o ] || out=$arg
+    last=$arg
+done
+[ -z "$out" ] || : >"$out"
+S
+    cat >"$XLAB/empty/ar" <<'S'
+#!/bin/sh
+for arg; do
+    arg=${arg#-out:}
+    case $arg in
+        *.a | *.lib) : >>"$arg" ;;
+    esac
+done
+S
+    chmod +x "$XLAB/empty/cc" "$XLAB/empty/ar"
+    export TARGET_CC=$XLAB/empty/cc TARGET_CXX=$XLAB/empty/cc TARGET_AR=$XLAB/empty/ar
+}
 
 # The lint that is allowed asks for `const` where it stands already: a std with thread-local keys
 # (Windows) expands the macro differently.

@@ -5,10 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
 use rustls::{ConfigBuilder, KeyLogFile, WantsVerifier};
-use rustls_platform_verifier::Verifier;
 
 use super::unchecked::Anybody;
-use super::{Identity, Roots, Side, Version, provider, unfit, versions};
+use super::{Identity, Roots, Side, Version, provider, system, unfit, versions};
 
 /// What a client of TLS asks for, good for any number of connections. Clones share what sessions
 /// were kept.
@@ -181,13 +180,9 @@ impl Trust {
                 let anybody = Anybody { provider, mandatory: true };
                 dangerous.with_custom_certificate_verifier(Arc::new(anybody))
             }
-            Self::System => {
-                let verifier = Verifier::new(provider).map_err(unfit)?;
-                dangerous.with_custom_certificate_verifier(Arc::new(verifier))
-            }
+            Self::System => dangerous.with_custom_certificate_verifier(system::verifier(provider)?),
             Self::And(roots) => {
-                let verifier = Verifier::new_with_extra_roots(roots.list(), provider);
-                dangerous.with_custom_certificate_verifier(Arc::new(verifier.map_err(unfit)?))
+                dangerous.with_custom_certificate_verifier(system::verifier_and(provider, roots)?)
             }
         })
     }

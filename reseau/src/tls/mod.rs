@@ -26,6 +26,7 @@ mod side;
 mod split;
 #[cfg(feature = "async")]
 mod stream;
+mod system;
 mod unchecked;
 
 pub use client::Client;

@@ -84,8 +84,8 @@ impl Roots {
 
     pub(super) fn store(&self) -> io::Result<RootCertStore> {
         let mut store = RootCertStore::empty();
-        for one in self.0.iter() {
-            store.add(one.clone()).map_err(unfit)?;
+        for one in self.list() {
+            store.add(one).map_err(unfit)?;
         }
         Ok(store)
     }
