@@ -17,7 +17,7 @@ use super::{Addr, Inherited, PipeName, Scheme, UnixAddr, VsockAddr};
 /// | `example.com:https` | the port by the name of its service, whatever the host |
 /// | `:80`, `:http` | no host: to listen on loopback only, to connect to this machine |
 /// | `tcp://example.com:80`, `udp://[::1]:domain` | any of these, saying what is spoken |
-/// | `tls://example.com:https` | kept for TLS; not served yet |
+/// | `tls://example.com:https` | TLS: `.tls(..)` says with what |
 /// | `unix:/run/echo.sock` | a Unix-domain socket, by its path |
 /// | `unix:@echo` | a Unix-domain socket, by its abstract name (Linux) |
 /// | `vsock:2:1024` | a vsock: a machine's context id and a port (Linux) |

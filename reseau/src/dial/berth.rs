@@ -16,6 +16,8 @@ pub(crate) struct Berth {
     pub(crate) claim: bool,
     /// If the port is taken, another one will do.
     pub(crate) walks: bool,
+    /// It will speak TLS.
+    pub(crate) secures: bool,
     pub(crate) resolver: Resolver,
 }
 
@@ -40,6 +42,7 @@ impl Berth {
             terms: Terms::default(),
             claim: false,
             walks: false,
+            secures: false,
             resolver: Resolver::default(),
         }
     }
@@ -62,7 +65,7 @@ impl Berth {
                 return Err(error.phase_at(Phase::Name).into());
             }
         };
-        aim(at).map_err(|cause| self.failed(cause))
+        aim(at, self.secures).map_err(|cause| self.failed(cause))
     }
 
     /// The way through `addrs`, and through their ports if this one walks.
@@ -173,15 +176,18 @@ impl Search {
 #[cfg(feature = "async")]
 const TURN: u32 = 64;
 
-fn aim(at: &Endpoint) -> io::Result<Aim> {
+fn aim(at: &Endpoint, secures: bool) -> io::Result<Aim> {
     let refuse = |kind, what: &str| Err(io::Error::new(kind, what));
     match at.scheme() {
         Scheme::Udp => {
             let what = "nobody listens for datagrams: bind a UdpSocket";
             return refuse(io::ErrorKind::InvalidInput, what);
         }
-        Scheme::Tls => return refuse(io::ErrorKind::Unsupported, "TLS is not served yet"),
-        Scheme::Plain | Scheme::Tcp => {}
+        Scheme::Tls if !secures => {
+            let what = "that speaks TLS: listen with .tls(), or at tcp://";
+            return refuse(io::ErrorKind::Unsupported, what);
+        }
+        Scheme::Plain | Scheme::Tcp | Scheme::Tls => {}
     }
     if let Some(inherited) = at.inherited() {
         return Ok(Aim::Inherited(inherited.clone()));

@@ -99,14 +99,14 @@ pub fn listen_any(host: &str, hint: u16) -> ListenAny {
 /// A listener to be: see [`listen`].
 #[must_use = "it listens when it is awaited"]
 pub struct Listen {
-    berth: Berth,
+    pub(super) berth: Berth,
     home: Option<Remote>,
 }
 
 /// A listener to be, at any port: see [`listen_any`].
 #[must_use = "it listens when it is awaited"]
 pub struct ListenAny {
-    berth: Berth,
+    pub(super) berth: Berth,
     home: Option<Remote>,
 }
 
@@ -146,7 +146,7 @@ impl IntoFuture for Listen {
     type IntoFuture = Opening<Listener<Any>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Opening(Box::pin(opened(self.berth, self.home)))
+        Opening::new(opened(self.berth, self.home))
     }
 }
 
@@ -155,11 +155,17 @@ impl IntoFuture for ListenAny {
     type IntoFuture = Opening<(u16, Listener<Any>)>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Opening(Box::pin(async {
+        Opening::new(async {
             let listener = opened(self.berth, self.home).await?;
             let port = listener.local_addr()?.inet().map_or(0, |addr| addr.port());
             Ok((port, listener))
-        }))
+        })
+    }
+}
+
+impl<T> Opening<T> {
+    pub(super) fn new(opening: impl Future<Output = io::Result<T>> + Send + 'static) -> Self {
+        Self(Box::pin(opening))
     }
 }
 

@@ -39,6 +39,8 @@ mod hop;
 mod http_connect;
 #[cfg(feature = "async")]
 mod listen;
+#[cfg(all(feature = "tls", feature = "async"))]
+mod listen_tls;
 mod plan;
 mod proxy;
 mod race;
@@ -52,6 +54,8 @@ pub use connect::{Connect, Connecting, connect};
 pub use hop::{Hop, HopError, SocksReply};
 #[cfg(feature = "async")]
 pub use listen::{Listen, ListenAny, Opening, listen, listen_any};
+#[cfg(all(feature = "tls", feature = "async"))]
+pub use listen_tls::ListenTls;
 pub use plan::Unconnected;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use report::{AttemptRecord, DialReport, HopRecord, LookupRecord, News, Outcome};

@@ -295,6 +295,14 @@ impl<F: Family> Stream<F> {
         self.handle.poll_recv(cx)
     }
 
+    /// Looks at the first byte, which stays. `None` is the end.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_first(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        let mut first = [0];
+        let peeked = self.handle.poll_peek(Who::Owner, &mut first, cx);
+        peeked.map_ok(|count| (count > 0).then_some(first[0]))
+    }
+
     /// For what writes: its lane.
     #[cfg(feature = "tls")]
     pub(crate) fn lane(&self) -> &Arc<Socket> {

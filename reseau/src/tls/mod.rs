@@ -17,7 +17,14 @@ mod client;
 mod compat;
 pub(crate) mod engine;
 mod error;
+mod failure;
 mod identity;
+#[cfg(feature = "async")]
+mod listener;
+#[cfg(feature = "async")]
+mod maybe;
+#[cfg(feature = "async")]
+mod room;
 mod roots;
 mod server;
 mod session;
@@ -31,7 +38,12 @@ mod unchecked;
 
 pub use client::Client;
 pub use error::{Broken, Role};
+pub use failure::Failure;
 pub use identity::Identity;
+#[cfg(feature = "async")]
+pub use listener::TlsListener;
+#[cfg(feature = "async")]
+pub use maybe::MaybeTls;
 pub use roots::Roots;
 pub use server::{ClientCerts, Server};
 pub use session::{Session, Version};

@@ -96,6 +96,11 @@ impl Server {
         Side::server(self.config())
     }
 
+    /// Whether it can serve at all: what is wrong with it is wrong with every handshake.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.config().map(drop)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Wish)) -> Self {
         change(&mut self.wish);
         self.made = Arc::default();

@@ -78,10 +78,7 @@ impl<F: Family> Stream<F> {
     /// with this side's configuration; `TimedOut` once a deadline has passed; else as for reading
     /// and writing.
     pub async fn start_tls(self, side: impl Into<Side>) -> io::Result<TlsStream<F>> {
-        let (engine, received, deadline) = side.into().start()?;
-        let link = Link { stream: self, engine: Mutex::new(engine) };
-        let inlet = Inlet { feed: Feed(Chunk::from(received)), kept: Vec::new() };
-        let mut stream = TlsStream { link, inlet, outlet: Outlet::default() };
+        let (mut stream, deadline) = TlsStream::begin(self, side.into())?;
         let handshake = poll_fn(|cx| stream.poll_handshake(cx));
         match deadline {
             None => handshake.await?,
@@ -94,7 +91,16 @@ impl<F: Family> Stream<F> {
 }
 
 impl<F: Family> TlsStream<F> {
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Before its handshake, and when that is late.
+    pub(super) fn begin(stream: Stream<F>, side: Side) -> io::Result<(Self, Option<Instant>)> {
+        let (engine, received, deadline) = side.start()?;
+        let link = Link { stream, engine: Mutex::new(engine) };
+        let inlet = Inlet { feed: Feed(Chunk::from(received)), kept: Vec::new() };
+        Ok((Self { link, inlet, outlet: Outlet::default() }, deadline))
+    }
+
+    /// Makes the handshake: ready when it is done, or has failed.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.outlet.poll_push(&self.link, cx))?;
             if !lock(&self.link.engine).is_handshaking() {

@@ -3,7 +3,11 @@
 #![allow(clippy::disallowed_methods)] // Tests may look at the clock.
 
 #[cfg(feature = "async")]
+mod backends;
+#[cfg(feature = "async")]
 mod dialling;
+#[cfg(feature = "async")]
+mod listening;
 mod openssl;
 mod stage;
 #[cfg(feature = "futures-io")]
