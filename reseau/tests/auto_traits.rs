@@ -30,6 +30,12 @@ travel! {
     VsockAddr, reseau::DialReport, reseau::Proxy, reseau::dial::News, reseau::dial::Unconnected,
 }
 
+#[cfg(feature = "tls")]
+travel! {
+    reseau::tls::TlsListener<Inet>, reseau::tls::TlsListener, reseau::tls::MaybeTlsListener<Unix>,
+    reseau::tls::MaybeTls<Inet>, reseau::tls::MaybeTls, reseau::tls::Failure,
+}
+
 /// Sockets may be used after a panic that others caught, as tokio's may.
 #[allow(dead_code)]
 fn calm() {
@@ -70,6 +76,22 @@ mod futures {
         send(listener.accept_on(home));
         send(listener.detach());
         send(other.accept());
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls(listener: reseau::tls::TlsListener, server: &reseau::tls::Server, buf: &mut [u8]) {
+        send(reseau::listen(":0").tls(server).into_future());
+        send(reseau::listen_any("", 0).tls(server).into_future());
+        send(listener.accept());
+        let (listener, stream) = (listener.plain_too(), None::<reseau::tls::MaybeTls>);
+        send(listener.accept());
+        let Some(mut stream) = stream else { return };
+        send(stream.recv());
+        send(stream.read_exact(buf));
+        send(stream.send("text"));
+        send(stream.flush());
+        send(stream.finish());
+        send(stream.close());
     }
 
     fn stream(mut stream: TcpStream, other: TcpStream, buf: &mut [u8]) {

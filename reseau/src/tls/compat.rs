@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::task::ready;
 use std::task::{Context, Poll};
 
-use super::{OwnedReadHalf, OwnedWriteHalf, TlsStream};
+use super::maybe::each;
+use super::{MaybeTls, OwnedReadHalf, OwnedWriteHalf, TlsStream};
 use crate::addr::Family;
 
 macro_rules! reading {
@@ -74,3 +75,56 @@ reading!(TlsStream);
 reading!(OwnedReadHalf);
 writing!(TlsStream);
 writing!(OwnedWriteHalf);
+
+#[cfg(feature = "futures-io")]
+impl<F: Family> futures_io::AsyncRead for MaybeTls<F> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => futures_io::AsyncRead::poll_read(Pin::new(stream), cx, buf))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<F: Family> tokio::io::AsyncRead for MaybeTls<F> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => tokio::io::AsyncRead::poll_read(Pin::new(stream), cx, buf))
+    }
+}
+
+macro_rules! either {
+    ($trait:path, $close:ident) => {
+        impl<F: Family> $trait for MaybeTls<F> {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                use $trait as Writes;
+                each!(self.get_mut(), stream => Writes::poll_write(Pin::new(stream), cx, buf))
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                use $trait as Writes;
+                each!(self.get_mut(), stream => Writes::poll_flush(Pin::new(stream), cx))
+            }
+
+            /// Says that nothing more will be written, behind all that was.
+            fn $close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                use $trait as Writes;
+                each!(self.get_mut(), stream => Writes::$close(Pin::new(stream), cx))
+            }
+        }
+    };
+}
+
+#[cfg(feature = "futures-io")]
+either!(futures_io::AsyncWrite, poll_close);
+#[cfg(feature = "tokio")]
+either!(tokio::io::AsyncWrite, poll_shutdown);

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::failure::words;
 use super::room::Room;
-use super::{MaybeTls, Server, TlsStream};
+use super::{MaybeTls, MaybeTlsListener, Server, TlsStream};
 use crate::addr::{Any, Covers, Family};
 use crate::net::Listener;
 
@@ -76,6 +76,12 @@ impl<F: Family> Listener<F> {
 
 impl<F: Family> TlsListener<F> {
     words!();
+
+    /// Lets those in who do not speak TLS, too.
+    #[must_use]
+    pub fn plain_too(self) -> MaybeTlsListener<F> {
+        MaybeTlsListener::new(self.room)
+    }
 
     /// Waits for the next connection whose handshake is done, and says who it is.
     ///
@@ -154,4 +160,5 @@ macro_rules! inside {
     };
 }
 
+pub(super) use inside;
 inside!(TlsListener);

@@ -43,7 +43,7 @@ pub use identity::Identity;
 #[cfg(feature = "async")]
 pub use listener::TlsListener;
 #[cfg(feature = "async")]
-pub use maybe::MaybeTls;
+pub use maybe::{MaybeTls, MaybeTlsListener};
 pub use roots::Roots;
 pub use server::{ClientCerts, Server};
 pub use session::{Session, Version};

@@ -8,6 +8,8 @@ mod backends;
 mod dialling;
 #[cfg(feature = "async")]
 mod listening;
+#[cfg(feature = "async")]
+mod maybe;
 mod openssl;
 mod stage;
 #[cfg(feature = "futures-io")]
