@@ -166,7 +166,8 @@ pub(super) use each;
 /// assert_eq!(&*plain.recv().await?.unwrap(), b"everybody hears you");
 ///
 /// let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
-/// let mut stream = reseau::connect(at.to_string()).await?.start_tls(client.to("localhost")).await?;
+/// let stream = reseau::connect(at.to_string()).await?;
+/// let mut stream = stream.start_tls(client.to("localhost")).await?;
 /// stream.send("hello").await?;
 /// assert_eq!(&*stream.recv().await?.unwrap(), b"safe");
 /// # serving.await.unwrap()
