@@ -78,7 +78,7 @@ where
 /// ```
 #[must_use = "it connects in `wait`"]
 pub struct Connect {
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl Connect {
@@ -101,33 +101,10 @@ impl Connect {
         let (stream, course) = reach(self.plan)?;
         Ok((stream, course.finish()))
     }
-
-    /// Connects, and speaks TLS with what it connects to, of which it asks a certificate of the
-    /// name that was dialled. The handshake is within the deadline.
-    ///
-    /// This is the only way to dial `tls://`: what is to be safe is never dialled without it.
-    ///
-    /// ```no_run
-    /// use reseau::{blocking::connect, tls::Client};
-    /// let stream = connect("tls://example.com:443").wait_tls(&Client::new())?;
-    /// println!("{:?}", stream.session().cipher());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait), and what is wrong with the other side or its certificate
-    /// ([`tls::Broken`](crate::tls::Broken)).
-    #[cfg(feature = "tls")]
-    pub fn wait_tls(mut self, client: &crate::tls::Client) -> io::Result<super::TlsStream> {
-        self.plan.tls(client);
-        let (stream, mut course) = reach(self.plan)?;
-        let Some(side) = course.side() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        stream.start_tls(side).map_err(|error| course.refused(error))
-    }
 }
 
 /// Connects, and leaves the record open.
-fn reach(plan: Plan) -> io::Result<(Stream, Course<Attempt>)> {
+pub(super) fn reach(plan: Plan) -> io::Result<(Stream, Course<Attempt>)> {
     if dns::in_world() {
         let what = "a simulated loop cannot wait: await reseau::connect";
         let cause = io::Error::new(io::ErrorKind::Unsupported, what);
@@ -157,7 +134,7 @@ impl fmt::Debug for Connect {
 }
 
 /// A socket that connects while others do.
-struct Attempt {
+pub(super) struct Attempt {
     fd: Fd,
     addr: Addr,
 }

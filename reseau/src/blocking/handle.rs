@@ -312,14 +312,14 @@ pub(super) fn checked_timeout(span: Option<Duration>) -> io::Result<Option<Durat
     Ok(span.map(|span| span.max(calls::TIMEOUT_MIN)))
 }
 
-fn timeout(socket: &OsSocket, side: Side) -> io::Result<Option<Duration>> {
+pub(super) fn timeout(socket: &OsSocket, side: Side) -> io::Result<Option<Duration>> {
     match side {
         Side::Recv => socket.read_timeout(),
         Side::Send => socket.write_timeout(),
     }
 }
 
-fn late(side: Side) -> io::Error {
+pub(super) fn late(side: Side) -> io::Error {
     let operation = match side {
         Side::Recv => Operation::Recv,
         Side::Send => Operation::Send,

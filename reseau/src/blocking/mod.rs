@@ -52,6 +52,8 @@
 mod bell;
 mod calls;
 mod connect;
+#[cfg(feature = "tls")]
+mod connect_tls;
 mod deadline;
 mod handle;
 mod listen;
@@ -65,6 +67,8 @@ pub mod unix;
 pub mod vsock;
 
 pub use connect::{Connect, connect};
+#[cfg(feature = "tls")]
+pub use connect_tls::ConnectTls;
 pub use listen::{Listen, ListenAny, Listener, listen, listen_any};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,

@@ -170,7 +170,7 @@ impl Stream {
         each!(self, stream => (stream.read_deadline(), stream.write_deadline()))
     }
 
-    fn socket(&self) -> &OsSocket {
+    pub(super) fn socket(&self) -> &OsSocket {
         each!(self, stream => stream.socket())
     }
 }

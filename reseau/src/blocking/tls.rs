@@ -1,20 +1,28 @@
 //! TLS for threads: [`TlsStream`].
-use std::fmt;
-use std::io::{self, Read, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+mod calls;
+mod turn;
 
-use super::{Stream, TcpStream, UnixStream, VsockStream};
-use crate::addr::Addr;
-use crate::error::{Error, Operation, Phase};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::{Stream, TcpStream, UnixStream, VsockStream, handle};
+use crate::clock;
+use crate::sys::{Side, blocking as system};
 use crate::tls::engine::{Engine, Plain};
-use crate::tls::{Role, Session, Side};
+use crate::tls::{self, Broken, Role};
+use turn::{Taken, Turn, lock};
 
 /// A connection that speaks TLS, made by [`Stream::start_tls`].
 ///
-/// It reads and writes as the stream under it does, from two threads at once where that is wanted:
-/// `&TlsStream` reads and writes, too. Dropping it closes the connection without a word, which the
-/// peer takes for a cut: [`finish`](Self::finish) says that it was all.
+/// It reads and writes as the stream under it does, through the value or a shared reference to it,
+/// from any thread: one may read while another writes. [`try_clone`](Self::try_clone) makes a
+/// second handle. Dropping the last closes the connection without a word, which the peer takes for
+/// a cut: [`finish`](Self::finish) says that it was all.
+///
+/// A write that was late within a record is the last one: nobody can say how much of it arrives.
+/// Whatever is written then fails with `BrokenPipe` ([`Broken::is_spoilt`]); reading goes on.
 ///
 /// ```no_run
 /// use reseau::{blocking, tls};
@@ -29,11 +37,22 @@ use crate::tls::{Role, Session, Side};
 /// ```
 pub struct TlsStream {
     stream: Stream,
+    link: Arc<Link>,
+}
+
+/// What all handles of a connection share.
+struct Link {
+    /// Locked for arithmetic alone: never while something is received or sent.
     engine: Mutex<Engine>,
-    /// Held while something is read. Nobody who holds it waits for the next.
-    incoming: Mutex<Incoming>,
-    /// Held while something is sent, so that ciphertext goes out in order.
-    outgoing: Mutex<Outgoing>,
+    /// Had while something is read.
+    incoming: Turn<Incoming>,
+    /// Had while something is sent, so that ciphertext goes out in order. Who has it never waits
+    /// for the other.
+    outgoing: Turn<Outgoing>,
+    /// Calls do not wait.
+    nonblocking: AtomicBool,
+    /// Reading was ended on this side: the end of the transport is no surprise.
+    deaf: AtomicBool,
 }
 
 /// Ciphertext that was read and not fed yet.
@@ -41,6 +60,8 @@ struct Incoming {
     space: Vec<u8>,
     start: usize,
     end: usize,
+    /// The last read left no room: there is more, perhaps.
+    full: bool,
 }
 
 #[derive(Default)]
@@ -56,7 +77,8 @@ impl Stream {
     /// Speaks TLS from here on, as a client of a name or as a server, and makes the handshake.
     ///
     /// What was said before stays what it was. Bytes of the other side's TLS that were read already
-    /// go in by [`Side::received`].
+    /// go in by [`Side::received`](tls::Side::received). The handshake waits for the other side
+    /// even where reads and writes do not ([`set_nonblocking`](Self::set_nonblocking)).
     ///
     /// ```no_run
     /// use reseau::{blocking::TcpListener, tls};
@@ -67,10 +89,9 @@ impl Stream {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the other side or its certificate ([`tls::Broken`](crate::tls::Broken)),
-    /// or with this side's configuration; `TimedOut` once a deadline has passed; else as for
-    /// reading and writing.
-    pub fn start_tls(self, side: impl Into<Side>) -> io::Result<TlsStream> {
+    /// What is wrong with the other side or its certificate ([`tls::Broken`]), or with this side's
+    /// configuration; `TimedOut` once a deadline has passed; else as for reading and writing.
+    pub fn start_tls(self, side: impl Into<tls::Side>) -> io::Result<TlsStream> {
         let (engine, received, deadline) = side.into().start()?;
         let stream = TlsStream::new(self, engine, received);
         let Some(at) = deadline else {
@@ -93,7 +114,7 @@ macro_rules! start_tls {
             ///
             /// # Errors
             /// As there.
-            pub fn start_tls(self, side: impl Into<Side>) -> io::Result<TlsStream> {
+            pub fn start_tls(self, side: impl Into<tls::Side>) -> io::Result<TlsStream> {
                 Stream::from(self).start_tls(side)
             }
         }
@@ -105,40 +126,57 @@ start_tls!(TcpStream UnixStream VsockStream);
 impl TlsStream {
     fn new(stream: Stream, engine: Engine, received: Vec<u8>) -> Self {
         let end = received.len();
-        let incoming = Incoming { space: received, start: 0, end };
-        Self {
-            stream,
+        let incoming = Incoming { space: received, start: 0, end, full: false };
+        let nonblocking = system::is_nonblocking(stream.socket()).unwrap_or(false);
+        let link = Link {
             engine: Mutex::new(engine),
-            incoming: Mutex::new(incoming),
-            outgoing: Mutex::default(),
-        }
+            incoming: Turn::new(incoming),
+            outgoing: Turn::default(),
+            nonblocking: AtomicBool::new(nonblocking),
+            deaf: AtomicBool::new(false),
+        };
+        Self { stream, link: Arc::new(link) }
     }
 
     fn handshake(&self) -> io::Result<()> {
-        let incoming = &mut lock(&self.incoming);
+        let incoming = &mut self.incoming(Wait::Asked)?;
+        let outgoing = &mut self.outgoing()?;
         loop {
-            self.send_sealed(&mut lock(&self.outgoing))?;
-            if !lock(&self.engine).is_handshaking() {
+            while let Err(error) = self.push(outgoing, Wait::Asked) {
+                self.wait_after(error, Side::Send)?;
+            }
+            if !lock(&self.link.engine).is_handshaking() {
                 return Ok(());
             }
-            self.receive(incoming)?;
+            if let Err(error) = self.receive(incoming, Wait::Asked) {
+                // The peer is told why, if it still listens; what counts is the first error.
+                let _ = self.push(outgoing, Wait::Never);
+                self.wait_after(error, Side::Recv)?;
+            }
         }
+    }
+
+    /// Waits, if the error says that a call of the system does not.
+    fn wait_after(&self, error: io::Error, side: Side) -> io::Result<()> {
+        if !self.is_unready(&error) {
+            return Err(error);
+        }
+        // Not every system can be asked.
+        self.link.nonblocking.store(true, Ordering::Relaxed);
+        let limit = self.deadline(side).map(|at| at.saturating_duration_since(clock::real()));
+        if limit.is_some_and(|left| left.is_zero()) {
+            return Err(handle::late(side));
+        }
+        system::wait(self.stream.socket(), side, limit).map(drop)
     }
 
     /// Feeds what was read, or else reads. Whoever comes here has looked for plaintext, and found
     /// none.
-    fn receive(&self, incoming: &mut Incoming) -> io::Result<()> {
+    fn receive(&self, incoming: &mut Incoming, wait: Wait) -> io::Result<()> {
         if incoming.start == incoming.end {
-            incoming.space.resize(READ_SIZE, 0);
-            let count = loop {
-                match (&self.stream).read(&mut incoming.space) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => break result?,
-                }
-            };
-            (incoming.start, incoming.end) = (0, count);
+            let count = incoming.fill(|space| self.receive_into(space, wait))?;
             if count == 0 {
-                let mut engine = lock(&self.engine);
+                let mut engine = lock(&self.link.engine);
                 engine.feed_end();
                 // The end of a handshake is no plaintext.
                 return if engine.is_handshaking() {
@@ -148,15 +186,13 @@ impl TlsStream {
                 };
             }
         }
-        let fed = lock(&self.engine).feed(&incoming.space[incoming.start..incoming.end]);
-        match fed {
+        let mut engine = lock(&self.link.engine);
+        match engine.feed(&incoming.space[incoming.start..incoming.end]) {
             Ok(count) => incoming.start += count,
             Err(broken) => {
                 incoming.start = incoming.end;
-                // The peer is told why, if it still listens; what counts is the first error.
-                self.answer();
                 // What came before it is to be had first.
-                if lock(&self.engine).is_handshaking() {
+                if engine.is_handshaking() {
                     return Err(broken.into());
                 }
             }
@@ -164,23 +200,32 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Sends what the protocol itself has to say, if nobody sends already: who does will send it
-    /// too, or the next.
-    fn answer(&self) {
-        match self.outgoing.try_lock() {
-            // An error comes again, where somebody writes.
-            Ok(mut outgoing) => drop(self.send_sealed(&mut outgoing)),
-            Err(TryLockError::Poisoned(outgoing)) => {
-                drop(self.send_sealed(&mut outgoing.into_inner()));
+    fn receive_into(&self, space: &mut [u8], wait: Wait) -> io::Result<usize> {
+        let socket = self.stream.socket();
+        match wait {
+            Wait::Asked => io::Read::read(&mut &self.stream, space),
+            Wait::Never => {
+                system::at_once(socket, Side::Recv, |flags| system::recv(socket, space, flags))
             }
-            Err(TryLockError::WouldBlock) => {}
         }
     }
 
-    fn send_sealed(&self, outgoing: &mut Outgoing) -> io::Result<()> {
+    /// Sends what the protocol itself has to say, if nobody sends already: who does will send it
+    /// too, or the next. It never waits: who reads must not wait for a peer that does not.
+    fn answer(&self) {
+        if let Some(mut outgoing) = self.link.outgoing.at_once()
+            && !outgoing.spoilt
+        {
+            // An error comes again, where somebody writes.
+            let _ = self.push(&mut outgoing, Wait::Never);
+        }
+    }
+
+    /// Sends what is encrypted.
+    fn push(&self, outgoing: &mut Outgoing, wait: Wait) -> io::Result<()> {
         loop {
             {
-                let mut engine = lock(&self.engine);
+                let mut engine = lock(&self.link.engine);
                 while engine.wants_to_send() {
                     engine.send_to(&mut outgoing.sealed)?;
                 }
@@ -191,7 +236,7 @@ impl TlsStream {
                 return Ok(());
             }
             while !outgoing.sealed.is_empty() {
-                match (&self.stream).write(&outgoing.sealed) {
+                match self.send(&outgoing.sealed, wait) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(count) => drop(outgoing.sealed.drain(..count)),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -201,140 +246,137 @@ impl TlsStream {
         }
     }
 
-    fn read_some(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
+    fn send(&self, bytes: &[u8], wait: Wait) -> io::Result<usize> {
+        let socket = self.stream.socket();
+        match wait {
+            Wait::Asked => (&self.stream).write(bytes),
+            Wait::Never => {
+                let part = &bytes[..bytes.len().min(system::AT_ONCE_MAX)];
+                system::at_once(socket, Side::Send, |flags| system::send(socket, part, flags))
+            }
         }
-        let incoming = &mut lock(&self.incoming);
+    }
+
+    /// Takes plaintext by `take` as soon as there is some; `end` at the end.
+    fn read_by<T>(&self, wait: Wait, end: T, take: impl FnOnce(&mut Engine) -> T) -> io::Result<T> {
+        self.in_time(Side::Recv)?;
+        let incoming = &mut self.incoming(wait)?;
         loop {
             {
-                let mut engine = lock(&self.engine);
-                match engine.plain()? {
-                    Plain::Bytes(_) => return Ok(engine.take(buf)),
-                    Plain::End => return Ok(0),
-                    Plain::Starved => {}
+                let mut engine = lock(&self.link.engine);
+                match engine.plain() {
+                    Ok(Plain::Bytes(_)) => return Ok(take(&mut engine)),
+                    Ok(Plain::End) => return Ok(end),
+                    Ok(Plain::Starved) => {}
+                    Err(cut) if cut.is_truncation() && self.is_deaf() => return Ok(end),
+                    Err(broken) => return Err(broken.into()),
                 }
             }
-            self.receive(incoming)?;
+            self.receive(incoming, wait)?;
             self.answer();
         }
     }
 
-    fn write_some(&self, buf: &[u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
+    /// Encrypts what `seal` says, which tells how much that was, and sends it.
+    fn write_by(&self, seal: impl FnOnce(&mut Engine) -> usize) -> io::Result<usize> {
+        self.in_time(Side::Send)?;
         let outgoing = &mut self.outgoing()?;
         // What is left of others goes first; nothing of this write is lost if it cannot.
-        self.send_sealed(outgoing)?;
-        let count = lock(&self.engine).seal(buf);
+        self.push(outgoing, Wait::Asked)?;
+        let count = seal(&mut lock(&self.link.engine));
         if count == 0 {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let sent = self.send_sealed(outgoing);
-        outgoing.spoilt |= sent.is_err();
-        sent.map(|()| count)
+        match self.push(outgoing, Wait::Asked) {
+            // It is kept, and goes first the next time.
+            Err(error) if self.is_unready(&error) => Ok(count),
+            Err(error) => {
+                outgoing.spoilt = true;
+                Err(error)
+            }
+            Ok(()) => Ok(count),
+        }
     }
 
-    /// Says that nothing more will be written: first by TLS's own word, then by the stream's.
-    ///
-    /// # Errors
-    /// As for writing.
-    pub fn finish(&self) -> io::Result<()> {
-        let outgoing = &mut self.outgoing()?;
-        lock(&self.engine).finish();
-        self.send_sealed(outgoing)?;
-        self.stream.finish()
+    /// What was late already does not begin.
+    fn in_time(&self, side: Side) -> io::Result<()> {
+        match self.deadline(side) {
+            Some(at) if at <= clock::real() => Err(handle::late(side)),
+            _ => Ok(()),
+        }
     }
 
-    /// Ends the stream so that nothing of it is lost: says that nothing more will be written, and
-    /// reads what the peer still has to say, until its end.
-    ///
-    /// # Errors
-    /// `TimedOut` if the peer has not ended by then, `UnexpectedEof` if it ended without a word;
-    /// else as for reading and writing. The connection is closed in any case.
-    pub fn close_gracefully(self, deadline: Instant) -> io::Result<()> {
-        self.set_deadlines(Some(deadline), Some(deadline));
-        self.finish()?;
-        let mut space = [0; 4096];
-        while self.read_some(&mut space)? > 0 {}
-        Ok(())
+    fn deadline(&self, side: Side) -> Option<Instant> {
+        let (read, write) = self.stream.deadlines();
+        match side {
+            Side::Recv => read,
+            Side::Send => write,
+        }
     }
 
-    /// What was agreed upon in the handshake.
-    #[must_use]
-    pub fn session(&self) -> Session {
-        lock(&self.engine).session()
+    /// Whether it is by the stream's mode that a call of the system has not waited. (Some systems
+    /// say the same when a timeout has passed.)
+    fn is_unready(&self, error: &io::Error) -> bool {
+        let timed_out = io::Error::from_raw_os_error(system::TIMED_OUT).kind();
+        error.kind() == io::ErrorKind::WouldBlock
+            && (timed_out != io::ErrorKind::WouldBlock
+                || system::is_nonblocking(self.stream.socket()).unwrap_or(false))
     }
 
-    /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
-    ///
-    /// # Errors
-    /// If none can be made so: for no bytes, or too many.
-    pub fn export(&self, label: &[u8], context: Option<&[u8]>, keys: &mut [u8]) -> io::Result<()> {
-        Ok(lock(&self.engine).export(label, context, keys)?)
+    fn is_deaf(&self) -> bool {
+        self.link.deaf.load(Ordering::Relaxed)
     }
 
-    /// The points in time at which reads and writes are late.
-    ///
-    /// A read that was late may be made again. A write that was late after something of it was
-    /// encrypted is the last one: nobody can say how much of it arrives.
-    pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
-        self.stream.set_deadlines(recv, send);
+    fn incoming(&self, wait: Wait) -> io::Result<Taken<'_, Incoming>> {
+        self.link.incoming.take(|| self.limit(Side::Recv, wait))
     }
 
-    /// What [`set_deadlines`](Self::set_deadlines) set for reads.
-    #[must_use]
-    pub fn read_deadline(&self) -> Option<Instant> {
-        self.stream.deadlines().0
-    }
-
-    /// What [`set_deadlines`](Self::set_deadlines) set for writes.
-    #[must_use]
-    pub fn write_deadline(&self) -> Option<Instant> {
-        self.stream.deadlines().1
-    }
-
-    /// How long one read may wait; `None` for as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a timeout of zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-
-    /// How long one write may wait; `None` for as long as it takes.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a timeout of zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_write_timeout(timeout)
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<Addr> {
-        self.stream.local_addr()
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// `NotConnected` if there is none any more.
-    pub fn peer_addr(&self) -> io::Result<Addr> {
-        self.stream.peer_addr()
-    }
-
-    fn outgoing(&self) -> io::Result<MutexGuard<'_, Outgoing>> {
-        let outgoing = lock(&self.outgoing);
+    fn outgoing(&self) -> io::Result<Taken<'_, Outgoing>> {
+        let outgoing = self.link.outgoing.take(|| self.limit(Side::Send, Wait::Asked))?;
         if outgoing.spoilt {
-            let what = "an earlier write failed within a record of TLS";
-            let cause = io::Error::new(io::ErrorKind::BrokenPipe, what);
-            return Err(Error::new(Operation::Send, cause).phase_at(Phase::Tls).into());
+            return Err(Broken::spoilt(lock(&self.link.engine).role()).into());
         }
         Ok(outgoing)
+    }
+
+    /// Until when one waits for another thread of this side, and what is wrong then.
+    fn limit(&self, side: Side, wait: Wait) -> io::Result<Option<(Instant, io::Error)>> {
+        if matches!(wait, Wait::Never) || self.link.nonblocking.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let deadline = self.deadline(side).map(|at| (at, handle::late(side)));
+        let timeout = handle::timeout(self.stream.socket(), side)?;
+        let timeout = timeout.and_then(|span| clock::real().checked_add(span));
+        let timeout = timeout.map(|at| (at, io::Error::from_raw_os_error(system::TIMED_OUT)));
+        Ok(deadline.into_iter().chain(timeout).min_by_key(|(at, _)| *at))
+    }
+}
+
+/// Whether calls of the system wait.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// As the stream was asked to: by its mode, its deadlines and its timeouts.
+    Asked,
+    Never,
+}
+
+impl Incoming {
+    /// Reads anew. What waits holds little; where more comes at once, more is read at once.
+    fn fill(&mut self, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
+        let size = if self.full { READ_SIZE } else { READ_SIZE_IDLE };
+        if self.space.len() > size {
+            self.space.truncate(size);
+            self.space.shrink_to_fit();
+        }
+        self.space.resize(size, 0);
+        let count = loop {
+            match read(&mut self.space) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        (self.start, self.end, self.full) = (0, count, count == size);
+        Ok(count)
     }
 }
 
@@ -342,57 +384,18 @@ impl TlsStream {
 /// are taken out of the socket here: systems reset a connection that is closed with bytes unread.
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        let engine = self.engine.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if engine.role() == Role::Server || self.stream.set_nonblocking(true).is_err() {
-            return;
+        let Some(link) = Arc::get_mut(&mut self.link) else { return };
+        let role = link.engine.get_mut().unwrap_or_else(PoisonError::into_inner).role();
+        let outgoing = link.outgoing.get_mut();
+        if !outgoing.spoilt && !outgoing.sealed.is_empty() {
+            let sealed = std::mem::take(&mut outgoing.sealed);
+            let _ = self.send(&sealed, Wait::Never);
         }
-        let mut space = [0; 4096];
-        let read = |_| matches!((&self.stream).read(&mut space), Ok(1..));
-        (0..TICKETS_MAX / 4096).all(read);
-        let _ = self.stream.set_nonblocking(false);
-    }
-}
-
-/// Nothing that is locked here is left half done by a panic: all of it is arithmetic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for TlsStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsStream").field(&self.stream).finish()
-    }
-}
-
-impl Read for &TlsStream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.read_some(buf)
-    }
-}
-
-impl Write for &TlsStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.write_some(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for TlsStream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.read_some(buf)
-    }
-}
-
-impl Write for TlsStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.write_some(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if role == Role::Client {
+            let mut space = [0; 4096];
+            let read = |_| matches!(self.receive_into(&mut space, Wait::Never), Ok(1..));
+            (0..TICKETS_MAX / 4096).all(read);
+        }
     }
 }
 
@@ -405,3 +408,27 @@ const TICKETS_MAX: usize = 64 << 10;
 
 /// A record of the greatest length and its header.
 const READ_SIZE: usize = (16 << 10) + 256 + 5;
+
+/// What a stream holds that waits.
+const READ_SIZE_IDLE: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_holds_little() {
+        let mut incoming = Incoming { space: Vec::new(), start: 0, end: 0, full: false };
+        let mut sizes = Vec::new();
+        // Small messages; a large one that comes in pieces; a small one again.
+        for left in [40, 40, usize::MAX, usize::MAX, 9000, 40] {
+            let read = |space: &mut [u8]| {
+                sizes.push(space.len());
+                Ok(left.min(space.len()))
+            };
+            incoming.fill(read).unwrap();
+        }
+        assert_eq!(sizes, [1024, 1024, 1024, READ_SIZE, READ_SIZE, 1024]);
+        assert!(incoming.space.capacity() <= READ_SIZE_IDLE);
+    }
+}

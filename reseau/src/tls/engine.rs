@@ -3,7 +3,7 @@
 //! Ciphertext goes in as slices, however it was split on its way; plaintext is lent from where it
 //! was decrypted. This is the only file that names rustls's connections, so whoever moves bytes (a
 //! thread, a task, a simulated loop) has the same TLS under it.
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -13,6 +13,7 @@ use rustls::{NamedGroup, ServerConnection};
 
 use super::error::{Broken, Role};
 use super::session::{Session, Version};
+use crate::error::{Operation, Phase};
 
 /// One connection's state of TLS.
 ///
@@ -133,10 +134,22 @@ impl Engine {
     /// Encrypts as much as there is room for, and says how much that was. None is taken before the
     /// handshake is done, or after [`finish`](Self::finish).
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> usize {
-        if self.is_handshaking() || self.finished || self.broken.is_some() {
-            return 0;
+        match self.may_seal() {
+            true => self.connection.writer().write(bytes).unwrap_or(0),
+            false => 0,
         }
-        self.connection.writer().write(bytes).unwrap_or(0)
+    }
+
+    /// As [`seal`](Self::seal), several parts as if they were one.
+    pub(crate) fn seal_parts(&mut self, parts: &[IoSlice<'_>]) -> usize {
+        match self.may_seal() {
+            true => self.connection.writer().write_vectored(parts).unwrap_or(0),
+            false => 0,
+        }
+    }
+
+    fn may_seal(&self) -> bool {
+        !self.is_handshaking() && !self.finished && self.broken.is_none()
     }
 
     /// Says that nothing more will be sealed: the peer is told by a close_notify.
@@ -196,10 +209,12 @@ impl Engine {
         label: &[u8],
         context: Option<&[u8]>,
         keys: &mut [u8],
-    ) -> Result<(), Broken> {
+    ) -> io::Result<()> {
         let made = self.connection.export_keying_material(keys, label, context);
-        let broken = |error| Broken::new(self.role, self.is_handshaking(), error);
-        made.map(drop).map_err(broken)
+        made.map(drop).map_err(|error| {
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, error);
+            crate::Error::new(Operation::GetOption, cause).phase_at(Phase::Tls).into()
+        })
     }
 }
 

@@ -18,8 +18,16 @@ use crate::error::{Error, Operation, Phase};
 pub struct Broken {
     role: Role,
     handshaking: bool,
-    /// `None`: the transport ended before its time.
-    cause: Option<Cause>,
+    cause: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    /// The transport ended before its time.
+    Cut,
+    /// A write has ended within a record.
+    Spoilt,
+    Found(Cause),
 }
 
 /// Which of the two sides one is.
@@ -33,11 +41,16 @@ pub enum Role {
 
 impl Broken {
     pub(super) fn new(role: Role, handshaking: bool, cause: Cause) -> Self {
-        Self { role, handshaking, cause: Some(cause) }
+        Self { role, handshaking, cause: Why::Found(cause) }
     }
 
     pub(super) fn truncated(role: Role, handshaking: bool) -> Self {
-        Self { role, handshaking, cause: None }
+        Self { role, handshaking, cause: Why::Cut }
+    }
+
+    /// Nothing can be written after what was written in part.
+    pub(crate) fn spoilt(role: Role) -> Self {
+        Self { role, handshaking: false, cause: Why::Spoilt }
     }
 
     /// What is wrong with TLS, if that is what `error` is about.
@@ -71,34 +84,49 @@ impl Broken {
     /// may be a part of what was sent.
     #[must_use]
     pub fn is_truncation(&self) -> bool {
-        self.cause.is_none()
+        matches!(self.cause, Why::Cut)
+    }
+
+    /// Whether an earlier write has ended within a record, by a deadline or otherwise: nobody can
+    /// say how much of it arrives, and so nothing can be written after it.
+    #[must_use]
+    pub fn is_spoilt(&self) -> bool {
+        matches!(self.cause, Why::Spoilt)
     }
 
     /// Whether it is about the certificate of the other side.
     #[must_use]
     pub fn is_certificate(&self) -> bool {
-        matches!(self.cause, Some(Cause::InvalidCertificate(_) | Cause::NoCertificatesPresented))
+        let Why::Found(cause) = &self.cause else { return false };
+        matches!(cause, Cause::InvalidCertificate(_) | Cause::NoCertificatesPresented)
     }
 
     fn kind(&self) -> io::ErrorKind {
         match self.cause {
-            None => io::ErrorKind::UnexpectedEof,
-            Some(_) => io::ErrorKind::InvalidData,
+            Why::Cut => io::ErrorKind::UnexpectedEof,
+            Why::Spoilt => io::ErrorKind::BrokenPipe,
+            Why::Found(_) => io::ErrorKind::InvalidData,
         }
     }
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
-            None if self.handshaking => f.write_str("the peer left in the handshake"),
-            None => f.write_str("the connection ended without close_notify: truncated"),
-            Some(Cause::InvalidCertificate(error)) => fmt_certificate(error, f),
-            Some(Cause::AlertReceived(alert)) => match alert.as_str() {
+        let cause = match &self.cause {
+            Why::Cut if self.handshaking => return f.write_str("the peer left in the handshake"),
+            Why::Cut => {
+                return f.write_str("the connection ended without close_notify: truncated");
+            }
+            Why::Spoilt => return f.write_str("an earlier write failed within a record"),
+            Why::Found(cause) => cause,
+        };
+        match cause {
+            Cause::InvalidCertificate(error) => fmt_certificate(error, f),
+            Cause::AlertReceived(alert) => match alert.as_str() {
                 Some(name) => write!(f, "the peer refuses: {name}"),
                 None => write!(f, "the peer refuses: alert {}", u8::from(*alert)),
             },
-            Some(cause) => write!(f, "{cause}"),
+            cause => write!(f, "{cause}"),
         }
     }
 }
@@ -159,13 +187,17 @@ impl fmt::Display for Day {
 
 impl StdError for Broken {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
+        match &self.cause {
+            Why::Found(cause) => Some(cause),
+            Why::Cut | Why::Spoilt => None,
+        }
     }
 }
 
 impl From<Broken> for io::Error {
     fn from(broken: Broken) -> Self {
         let operation = match (broken.handshaking, broken.role) {
+            _ if broken.is_spoilt() => Operation::Send,
             (true, Role::Client) => Operation::Connect,
             (true, Role::Server) => Operation::Accept,
             (false, _) => Operation::Recv,

@@ -36,7 +36,7 @@ fn threads_dial() {
         let (addr, serving) = greeter(server, 2);
         let dial = |name| {
             let to = format!("tls://{name}:{}", addr.port());
-            blocking::connect(to).resolver(&names(addr)).wait_tls(&client)
+            blocking::connect(to).resolver(&names(addr)).tls(&client).wait()
         };
         let mut text = String::new();
         dial("localhost").unwrap().read_to_string(&mut text).unwrap();
@@ -83,7 +83,7 @@ fn a_dial_is_as_late_as_its_handshake() {
         let to = format!("tls://{}", listener.local_addr().unwrap());
         let client = Client::new();
         let soon = Duration::from_millis(50);
-        let late = blocking::connect(to.clone()).limit(soon).wait_tls(&client).unwrap_err();
+        let late = blocking::connect(to.clone()).limit(soon).tls(&client).wait().unwrap_err();
         assert_eq!(late.kind(), ErrorKind::TimedOut, "{late}");
         let dial = async { connect(to).limit(soon).tls(&client).await };
         let late = reseau::block_on(dial).unwrap_err();

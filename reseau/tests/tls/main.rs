@@ -6,6 +6,7 @@
 mod backends;
 #[cfg(feature = "async")]
 mod dialling;
+mod handles;
 #[cfg(feature = "async")]
 mod listening;
 #[cfg(feature = "async")]

@@ -8,7 +8,7 @@ use reseau::tls::{Broken, Client, Role, Server, Version};
 
 use crate::stage::{Authority, pattern, sides, tcp_pair, watched};
 
-fn pair_of(client: &Client, server: &Server) -> (TlsStream, TlsStream) {
+pub(crate) fn pair_of(client: &Client, server: &Server) -> (TlsStream, TlsStream) {
     let (a, b) = tcp_pair();
     let server = server.clone();
     let accepting = thread::spawn(move || b.start_tls(&server).unwrap());
@@ -16,7 +16,7 @@ fn pair_of(client: &Client, server: &Server) -> (TlsStream, TlsStream) {
     (a, accepting.join().unwrap())
 }
 
-fn pair() -> (TlsStream, TlsStream) {
+pub(crate) fn pair() -> (TlsStream, TlsStream) {
     let (client, server) = sides();
     pair_of(&client, &server)
 }
@@ -171,6 +171,7 @@ fn a_write_that_was_late_is_the_last() {
         let (mut a, mut b) = pair();
         // Before anything is encrypted, nothing is spoilt.
         a.set_deadlines(None, Some(Instant::now()));
+        assert_eq!(a.write(b"never").unwrap_err().kind(), ErrorKind::TimedOut);
         a.set_deadlines(None, Some(Instant::now() + Duration::from_millis(200)));
         let text = pattern(1 << 16);
         let late = std::iter::repeat_with(|| a.write(&text)).find_map(Result::err).unwrap();
@@ -178,7 +179,8 @@ fn a_write_that_was_late_is_the_last() {
         a.set_deadlines(None, None);
         let spoilt = a.write(b"more").unwrap_err();
         assert_eq!(spoilt.kind(), ErrorKind::BrokenPipe);
-        assert!(spoilt.to_string().contains("record of TLS"), "{spoilt}");
+        assert_eq!(spoilt.to_string(), "send: tls: an earlier write failed within a record");
+        assert!(Broken::of(&spoilt).is_some_and(Broken::is_spoilt), "{spoilt}");
         assert!(a.finish().is_err());
         // The other direction goes on.
         b.write_all(b"still").unwrap();

@@ -1,0 +1,363 @@
+//! The calls of a stream, as [`Stream`] and [`TcpStream`](crate::blocking::TcpStream) have them.
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::turn::lock;
+use super::{Plain, Stream, TlsStream, Wait};
+use crate::addr::Addr;
+use crate::error::{Error, Operation};
+use crate::sys::{self, OsSocket};
+use crate::tls::Session;
+use crate::tls::engine::Engine;
+
+impl TlsStream {
+    /// What was agreed upon in the handshake.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        lock(&self.link.engine).session()
+    }
+
+    /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
+    ///
+    /// # Errors
+    /// If none can be made so: for no bytes, or too many.
+    pub fn export(&self, label: &[u8], context: Option<&[u8]>, keys: &mut [u8]) -> io::Result<()> {
+        lock(&self.link.engine).export(label, context, keys)
+    }
+
+    /// A second handle to the same connection, with deadlines of its own.
+    ///
+    /// What is read or written through one is the other's too, as are options and modes; deadlines
+    /// are copied, and from then on each handle has its own. The connection is closed with the last
+    /// of them.
+    ///
+    /// # Errors
+    /// When the process or the system has no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { stream: self.stream.try_clone()?, link: Arc::clone(&self.link) })
+    }
+
+    /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// # Errors
+    /// As for reading.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.read_by(Wait::Asked, 0, |engine| match engine.plain() {
+            Ok(Plain::Bytes(bytes)) => {
+                let count = bytes.len().min(buf.len());
+                buf[..count].copy_from_slice(&bytes[..count]);
+                count
+            }
+            _ => 0,
+        })
+    }
+
+    /// Says that nothing more will be written: first by TLS's own word, then by the stream's.
+    ///
+    /// # Errors
+    /// As for writing.
+    pub fn finish(&self) -> io::Result<()> {
+        let outgoing = &mut self.outgoing()?;
+        lock(&self.link.engine).finish();
+        self.push(outgoing, Wait::Asked)?;
+        self.stream.finish()
+    }
+
+    /// Ends reading, writing, or both: calls that wait for it return.
+    ///
+    /// To end writing is to [`finish`](Self::finish). To end both never waits: the peer is told so
+    /// if there is room at once and nobody is writing, and else sees a cut.
+    ///
+    /// # Errors
+    /// `NotConnected` if the connection is gone already (but not on every system); else as for
+    /// writing.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how == Shutdown::Write {
+            return self.finish();
+        }
+        self.link.deaf.store(true, Ordering::Relaxed);
+        if how == Shutdown::Both {
+            self.part();
+        }
+        self.stream.shutdown(how)
+    }
+
+    /// Says that nothing more will be written, if that needs no waiting.
+    fn part(&self) {
+        if let Some(mut outgoing) = self.link.outgoing.at_once()
+            && !outgoing.spoilt
+        {
+            lock(&self.link.engine).finish();
+            let _ = self.push(&mut outgoing, Wait::Never);
+        }
+    }
+
+    /// Ends the stream so that nothing of it is lost: says that nothing more will be written, and
+    /// reads what the peer still has to say, until its end.
+    ///
+    /// # Errors
+    /// `TimedOut` if the peer has not ended by then, `UnexpectedEof` if it ended without a word;
+    /// else as for reading and writing. This handle is closed in any case.
+    pub fn close_gracefully(self, deadline: Instant) -> io::Result<()> {
+        self.set_deadlines(Some(deadline), Some(deadline));
+        self.finish()?;
+        let mut space = [0; 4096];
+        while (&self).read(&mut space)? > 0 {}
+        Ok(())
+    }
+
+    /// Ends the connection at once: what is not yet sent is dropped, and the peer of a TCP
+    /// connection sees a reset, any other a cut.
+    ///
+    /// It happens when the last handle is closed, so clones put it off.
+    ///
+    /// # Errors
+    /// When the system does not take the option; the handle is closed all the same.
+    pub fn abort(self) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.set_linger(Some(Duration::ZERO)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The points in time at which reads and writes through this handle are late.
+    ///
+    /// A read that was late may be made again. A write that was late after something of it was
+    /// encrypted is the last one: nobody can say how much of it arrives.
+    pub fn set_deadlines(&self, read: Option<Instant>, write: Option<Instant>) {
+        self.stream.set_deadlines(read, write);
+    }
+
+    /// What [`set_deadlines`](Self::set_deadlines) set for reads.
+    #[must_use]
+    pub fn read_deadline(&self) -> Option<Instant> {
+        self.stream.deadlines().0
+    }
+
+    /// What [`set_deadlines`](Self::set_deadlines) set for writes.
+    #[must_use]
+    pub fn write_deadline(&self) -> Option<Instant> {
+        self.stream.deadlines().1
+    }
+
+    /// How long one wait for ciphertext may take; `None` for as long as it takes. A record may come
+    /// in several pieces: what counts from one point in time is a
+    /// [deadline](Self::set_deadlines).
+    ///
+    /// A read that is late fails with `WouldBlock` (Unix) or `TimedOut` (Windows).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
+    /// How long one wait for room may take; `None` for as long as it takes.
+    ///
+    /// A write that is late fails with `WouldBlock` (Unix) or `TimedOut` (Windows), and is the last
+    /// one if something of it was encrypted, as with [deadlines](Self::set_deadlines).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_write_timeout(timeout)
+    }
+
+    /// What [`set_read_timeout`](Self::set_read_timeout) set.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.socket().read_timeout()
+    }
+
+    /// What [`set_write_timeout`](Self::set_write_timeout) set.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.socket().write_timeout()
+    }
+
+    /// Makes calls that would wait fail with `WouldBlock` instead, or lets them wait again.
+    ///
+    /// A read that would wait has lost nothing. A write takes as much as it can encrypt, and keeps
+    /// what the system has no room for: it goes with the next write, or with
+    /// [`flush`](Write::flush), which says `WouldBlock` while something is left.
+    ///
+    /// Who waits for the descriptor to be readable reads until `WouldBlock` first: plaintext may be
+    /// here already.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.stream.set_nonblocking(nonblocking)?;
+        self.link.nonblocking.store(nonblocking, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes the error that the system keeps for this socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.stream.take_error()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_addr(&self) -> io::Result<Addr> {
+        self.stream.local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// `NotConnected` if there is none any more.
+    pub fn peer_addr(&self) -> io::Result<Addr> {
+        self.stream.peer_addr()
+    }
+
+    /// Small writes go out at once (`true`), or wait for each other (Nagle's algorithm).
+    ///
+    /// # Errors
+    /// `Unsupported` of what is not TCP; the system's.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.tcp(Operation::SetOption)?.set_tcp_nodelay(nodelay)
+    }
+
+    /// What [`set_nodelay`](Self::set_nodelay) set.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.tcp(Operation::GetOption)?.tcp_nodelay()
+    }
+
+    /// How many hops a packet may take (IPv4's time to live).
+    ///
+    /// # Errors
+    /// `Unsupported` of what is not TCP; the system's.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.tcp(Operation::SetOption)?.set_ttl_v4(ttl)
+    }
+
+    /// What [`set_ttl`](Self::set_ttl) set.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.tcp(Operation::GetOption)?.ttl_v4()
+    }
+
+    fn tcp(&self, operation: Operation) -> io::Result<&OsSocket> {
+        match &self.stream {
+            Stream::Tcp(stream) => Ok(stream.socket()),
+            _ => {
+                let cause = io::Error::new(io::ErrorKind::Unsupported, "TCP alone has this option");
+                Err(Error::new(operation, cause).into())
+            }
+        }
+    }
+
+    fn socket(&self) -> &OsSocket {
+        self.stream.socket()
+    }
+}
+
+// The descriptor under it, to wait for it or to set options. Whoever reads or writes there tears
+// the records.
+sys::borrows_descriptor!(TlsStream);
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsStream").field(&self.stream).finish()
+    }
+}
+
+/// Fills one after the other with what is there.
+fn scatter(engine: &mut Engine, bufs: &mut [IoSliceMut<'_>]) -> usize {
+    let mut count = 0;
+    for buf in bufs {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match engine.take(&mut buf[filled..]) {
+                0 => return count + filled,
+                more => filled += more,
+            }
+        }
+        count += filled;
+    }
+    count
+}
+
+impl Read for &TlsStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.read_by(Wait::Asked, 0, |engine| engine.take(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Ok(0);
+        }
+        self.read_by(Wait::Asked, 0, |engine| scatter(engine, bufs))
+    }
+}
+
+impl Write for &TlsStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.write_by(|engine| engine.seal(buf))
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if parts.iter().all(|part| part.is_empty()) {
+            return Ok(0);
+        }
+        self.write_by(|engine| engine.seal_parts(parts))
+    }
+
+    /// Sends what an earlier write has kept.
+    fn flush(&mut self) -> io::Result<()> {
+        let outgoing = &mut self.outgoing()?;
+        self.push(outgoing, Wait::Asked)
+    }
+}
+
+impl Read for TlsStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(parts)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
