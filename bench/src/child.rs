@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::meter::{Core, Counts, Tally};
 use crate::scenario::Job;
 use crate::sys::{self, Rusage};
+use crate::tls;
 
 /// A running server.
 pub(crate) struct Process {
@@ -128,6 +129,7 @@ impl Drop for Process {
 
 fn spawn(name: &str, job: Job, core: usize, counting: bool) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
+        .env(tls::VARIABLE, tls::Credentials::of_this_run()?.text())
         .args(["server", name, job.name(), &core.to_string()])
         .args(counting.then_some("count"))
         .stdin(Stdio::piped())

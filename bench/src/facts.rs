@@ -168,7 +168,16 @@ mod tests {
 
     #[test]
     fn the_lock_file_names_the_peers() {
-        for package in ["tokio", "compio", "monoio", "async-io", "io-uring", "quinn-udp"] {
+        for package in [
+            "tokio",
+            "compio",
+            "monoio",
+            "async-io",
+            "io-uring",
+            "quinn-udp",
+            "rustls",
+            "tokio-rustls",
+        ] {
             assert!(version(package).contains('.'), "no version of {package}");
         }
     }

@@ -32,6 +32,8 @@ mod scenario;
 mod servers;
 #[cfg(target_os = "linux")]
 mod sys;
+#[cfg(target_os = "linux")]
+mod tls;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -35,8 +35,9 @@ pub(crate) fn run(options: &Options) -> Findings {
 
 /// `None` if the server echoes byte for byte.
 fn check(server: &'static Server, options: &Options) -> Option<Outcome> {
-    for job in [Job::Streams(Mode::Echo), LEAN, Job::Packets(Post::Echo)] {
-        if !server.serves(job) || (job == LEAN && !server.lean) {
+    let jobs = [Job::Streams(Mode::Echo), LEAN, Job::Packets(Post::Echo)];
+    for job in jobs.into_iter().chain([Job::Secure(Mode::Echo), LEAN_SECURE]) {
+        if !server.serves(job) || (is_lean(job) && !server.lean) {
             continue;
         }
         let started = Process::start(server.name, job, options.server_core, false);
@@ -101,13 +102,13 @@ fn visit(
     options: &Options,
     counting: bool,
 ) -> Result<Sample, Outcome> {
-    if scenario.job == LEAN && !server.lean {
+    if is_lean(scenario.job) && !server.lean {
         return Err(Outcome::Unavailable("it cannot wait without a buffer".into()));
     }
     let core = options.server_core;
     let distance = distance::measure(options.load_core, core.number);
     let mut process = Process::start(server.name, scenario.job, core, counting)?;
-    let sample = load::visit(scenario.shape, &mut process, options.span);
+    let sample = load::visit(scenario.job, scenario.shape, &mut process, options.span);
     sample
         .map(|sample| Sample { distance, ..sample })
         .map_err(|error| Outcome::Failed(error.to_string()))
@@ -122,7 +123,12 @@ impl From<Refusal> for Outcome {
     }
 }
 
+fn is_lean(job: Job) -> bool {
+    matches!(job, LEAN | LEAN_SECURE)
+}
+
 const LEAN: Job = Job::Streams(Mode::Lean);
+const LEAN_SECURE: Job = Job::Secure(Mode::Lean);
 
 /// What the run tells while it runs: one line that changes on a terminal, plain lines elsewhere.
 struct Progress {

@@ -18,7 +18,9 @@ impl Scenario {
     /// Whether the load sees how long each operation takes.
     pub(crate) fn has_latencies(&self) -> bool {
         match self.job {
-            Job::Streams(_) => matches!(self.unit, Unit::Messages | Unit::Connections),
+            Job::Streams(_) | Job::Secure(_) => {
+                matches!(self.unit, Unit::Messages | Unit::Connections)
+            }
             Job::Packets(post) => post == Post::Echo,
         }
     }
@@ -28,6 +30,8 @@ impl Scenario {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Job {
     Streams(Mode),
+    /// Streams that speak TLS, as their server.
+    Secure(Mode),
     Packets(Post),
 }
 
@@ -42,7 +46,7 @@ pub(crate) enum Mode {
     Sink,
     /// Sends without end.
     Source,
-    /// Closes what it accepts.
+    /// Closes what it accepts; under TLS it ends what it has shaken hands with.
     Close,
 }
 
@@ -68,12 +72,17 @@ pub(crate) enum Unit {
 }
 
 impl Job {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 13] = [
         Self::Streams(Mode::Echo),
         Self::Streams(Mode::Lean),
         Self::Streams(Mode::Sink),
         Self::Streams(Mode::Source),
         Self::Streams(Mode::Close),
+        Self::Secure(Mode::Echo),
+        Self::Secure(Mode::Lean),
+        Self::Secure(Mode::Sink),
+        Self::Secure(Mode::Source),
+        Self::Secure(Mode::Close),
         Self::Packets(Post::Echo),
         Self::Packets(Post::Sink),
         Self::Packets(Post::Source),
@@ -86,6 +95,11 @@ impl Job {
             Self::Streams(Mode::Sink) => "sink",
             Self::Streams(Mode::Source) => "source",
             Self::Streams(Mode::Close) => "close",
+            Self::Secure(Mode::Echo) => "tls-echo",
+            Self::Secure(Mode::Lean) => "tls-lean",
+            Self::Secure(Mode::Sink) => "tls-sink",
+            Self::Secure(Mode::Source) => "tls-source",
+            Self::Secure(Mode::Close) => "tls-close",
             Self::Packets(Post::Echo) => "packet-echo",
             Self::Packets(Post::Sink) => "packet-sink",
             Self::Packets(Post::Source) => "packet-source",
@@ -126,7 +140,7 @@ impl Unit {
 }
 
 /// Every scenario, in the order of the report.
-pub(crate) const ALL: [Scenario; 20] = [
+pub(crate) const ALL: [Scenario; 30] = [
     echo("echo-64-1", "Echo, 64 B, 1 connection", 1, 64),
     echo("echo-64-64", "Echo, 64 B, 64 connections", 64, 64),
     echo("echo-64-1000", "Echo, 64 B, 1,000 connections", 1000, 64),
@@ -156,7 +170,7 @@ pub(crate) const ALL: [Scenario; 20] = [
                 load sees the end. The load does most of the work here, on its own core: where \
                 rates are equal, read the server's processor time.",
         job: Job::Streams(Mode::Close),
-        shape: Shape::Close { slots: 64 },
+        shape: Shape::Close { slots: 64, resumed: false },
         unit: Unit::Connections,
     },
     Scenario {
@@ -193,10 +207,52 @@ pub(crate) const ALL: [Scenario; 20] = [
         TRAINS,
         1200,
     ),
+    handshakes("tls-full", "TLS: full handshakes", false),
+    handshakes("tls-resumed", "TLS: resumed handshakes", true),
+    secure_echo("tls-echo-64-1", "TLS: echo, 64 B, 1 connection", 1, 64),
+    secure_echo("tls-echo-64-64", "TLS: echo, 64 B, 64 connections", 64, 64),
+    secure_echo("tls-echo-4k-1", "TLS: echo, 4 KiB, 1 connection", 1, 4096),
+    secure_echo("tls-echo-4k-64", "TLS: echo, 4 KiB, 64 connections", 64, 4096),
+    Scenario {
+        name: "tls-in",
+        title: "TLS: bulk stream into the server",
+        about: "One connection; the load writes 16 KiB at a time, the server reads and forgets. \
+                The load encrypts as much as the server decrypts: where rates are equal, read the \
+                server's processor time.",
+        job: Job::Secure(Mode::Sink),
+        shape: Shape::BulkIn,
+        unit: Unit::Bytes,
+    },
+    Scenario {
+        name: "tls-out",
+        title: "TLS: bulk stream out of the server",
+        about: "One connection; the server writes 16 KiB at a time, the load reads and forgets.",
+        job: Job::Secure(Mode::Source),
+        shape: Shape::BulkOut,
+        unit: Unit::Bytes,
+    },
+    Scenario {
+        name: "tls-idle",
+        title: "TLS: memory of idle connections",
+        about: "10,000 connections that echoed one message of 64 B and fell silent, as without \
+                TLS. The same program as in the echo scenarios.",
+        job: Job::Secure(Mode::Echo),
+        shape: Shape::Idle { connections: 10_000 },
+        unit: Unit::Memory,
+    },
+    Scenario {
+        name: "tls-idle-lean",
+        title: "TLS: memory of idle connections, thrifty program",
+        about: "The same, with a program written to hold no buffer while a connection is silent, \
+                where the peer's interface allows it.",
+        job: Job::Secure(Mode::Lean),
+        shape: Shape::Idle { connections: 10_000 },
+        unit: Unit::Memory,
+    },
 ];
 
 /// What `--quick` runs.
-pub(crate) const QUICK: [&str; 11] = [
+pub(crate) const QUICK: [&str; 18] = [
     "echo-64-64",
     "echo-4k-1",
     "bulk-in",
@@ -208,6 +264,13 @@ pub(crate) const QUICK: [&str; 11] = [
     "udp-train-1200",
     "udp-in-64",
     "udp-out-1200",
+    "tls-full",
+    "tls-resumed",
+    "tls-echo-64-64",
+    "tls-in",
+    "tls-out",
+    "tls-idle",
+    "tls-idle-lean",
 ];
 
 const fn echo(
@@ -224,6 +287,30 @@ const fn echo(
         shape: Shape::Echo { connections, size },
         unit: Unit::Messages,
     }
+}
+
+const fn secure_echo(
+    name: &'static str,
+    title: &'static str,
+    connections: usize,
+    size: usize,
+) -> Scenario {
+    Scenario { job: Job::Secure(Mode::Echo), ..echo(name, title, connections, size) }
+}
+
+const fn handshakes(name: &'static str, title: &'static str, resumed: bool) -> Scenario {
+    let about = match resumed {
+        false => {
+            "64 connections at a time: the load connects and shakes hands, the server says that \
+             it was all and closes, the load sees the end. TLS 1.3, X25519, a certificate for \
+             ECDSA on P-256, two tickets. The load takes no session up again, and leaves the \
+             signature alone, which would cost it more than the server. Read the server's \
+             processor time."
+        }
+        true => "As before, with sessions taken up again by tickets (and a new key exchange).",
+    };
+    let shape = Shape::Close { slots: 64, resumed };
+    Scenario { name, title, about, job: Job::Secure(Mode::Close), shape, unit: Unit::Connections }
 }
 
 const fn packet_echo(

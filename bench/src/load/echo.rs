@@ -1,20 +1,20 @@
 //! Echo: every connection has one message in flight, and sends the next when it is back.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use super::{Histogram, STALL, Sample, Turn, Window, connect_all, stalled};
+use super::wire::{Dial, Wire};
+use super::{Histogram, STALL, Sample, Turn, Window, stalled};
 use crate::sys::{Event, Interest, Poller};
 
 pub(super) fn run(
     window: &mut Window<'_>,
-    addr: SocketAddr,
+    dial: &Dial,
     connections: usize,
     size: usize,
 ) -> io::Result<Sample> {
-    let mut load = Load::connect(addr, connections, size)?;
+    let mut load = Load::connect(dial, connections, size)?;
     window.restart();
     load.start_all()?;
     loop {
@@ -56,7 +56,7 @@ struct Load {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Wire,
     /// Of the message in flight.
     sent: usize,
     received: usize,
@@ -65,11 +65,11 @@ struct Connection {
 }
 
 impl Load {
-    fn connect(addr: SocketAddr, count: usize, size: usize) -> io::Result<Self> {
+    fn connect(dial: &Dial, count: usize, size: usize) -> io::Result<Self> {
         let poller = Poller::new()?;
         let since = Instant::now();
         let mut connections = Vec::with_capacity(count);
-        for (place, stream) in connect_all(addr, count)?.into_iter().enumerate() {
+        for (place, stream) in dial.connect_all(count)?.into_iter().enumerate() {
             stream.set_nodelay(true)?;
             poller.add(stream.as_raw_fd(), place as u64, Interest::Edge)?;
             let number = place as u64 * FIRST;
@@ -103,6 +103,8 @@ impl Load {
         let place = event.token as usize;
         if self.connections[place].sent < self.message.len() {
             self.send(place)?;
+        } else {
+            self.connections[place].stream.flush()?;
         }
         if event.only_writable() {
             return Ok(());

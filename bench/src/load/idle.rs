@@ -1,23 +1,23 @@
 //! Idle: many connections that spoke once; what does each cost the server in memory?
 
 use std::io;
-use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{Sample, connect_all, verify};
+use super::wire::{Dial, Wire};
+use super::{Sample, verify};
 use crate::child::Process;
 use crate::meter::Usage;
 
-pub(super) fn run(server: &mut Process, count: usize) -> io::Result<Sample> {
+pub(super) fn run(server: &mut Process, dial: &Dial, count: usize) -> io::Result<Sample> {
     // What the server allocates once, for its first connections, is not theirs.
-    let mut first = talk(server, 16)?;
+    let mut first = talk(dial, 16)?;
     for _ in 0..WARM {
         for stream in &mut first {
             verify::exchange(stream, &[0x3c; 64])?;
         }
     }
     let before = settled(server)?;
-    let streams = talk(server, count)?;
+    let streams = talk(dial, count)?;
     let after = settled(server)?;
     drop(streams);
     let amount = after.saturating_sub(before) as f64 / count as f64;
@@ -33,12 +33,12 @@ pub(super) fn run(server: &mut Process, count: usize) -> io::Result<Sample> {
 }
 
 /// Opens connections, a batch at a time, and has each of them echo one message.
-fn talk(server: &Process, count: usize) -> io::Result<Vec<TcpStream>> {
+fn talk(dial: &Dial, count: usize) -> io::Result<Vec<Wire>> {
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {
         let batch = BATCH.min(count - streams.len());
         let from = streams.len();
-        streams.extend(connect_all(server.addr, batch)?);
+        streams.extend(dial.connect_all(batch)?);
         for stream in &mut streams[from..] {
             verify::exchange(stream, &[0x3c; 64])?;
         }

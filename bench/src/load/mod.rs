@@ -7,6 +7,7 @@ mod echo;
 mod histogram;
 mod idle;
 mod verify;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,14 +16,17 @@ use std::time::{Duration, Instant};
 use crate::child::Process;
 use crate::meter::{Reading, Usage};
 use crate::scenario::Job;
+use crate::tls::Habit;
 use datagrams::Crowd;
+use wire::Dial;
 
 pub(crate) use histogram::Histogram;
 
 /// Whether a server does what its job is, byte for byte.
 pub(crate) fn verify(job: Job, addr: SocketAddr) -> io::Result<()> {
     match job {
-        Job::Streams(_) => verify::verify(addr),
+        Job::Streams(_) => verify::verify(&Dial::plain(addr)),
+        Job::Secure(_) => verify::verify(&Dial::secure(addr, Habit::Careful)?),
         Job::Packets(_) => datagrams::verify(addr),
     }
 }
@@ -33,7 +37,7 @@ pub(crate) enum Shape {
     Echo { connections: usize, size: usize },
     BulkIn,
     BulkOut,
-    Close { slots: usize },
+    Close { slots: usize, resumed: bool },
     PacketEcho(Crowd),
     PacketsIn(Crowd),
     PacketsOut(Crowd),
@@ -73,19 +77,30 @@ pub(crate) struct Span {
 }
 
 /// Visits `server` once.
-pub(crate) fn visit(shape: Shape, server: &mut Process, span: Span) -> io::Result<Sample> {
+pub(crate) fn visit(
+    job: Job,
+    shape: Shape,
+    server: &mut Process,
+    span: Span,
+) -> io::Result<Sample> {
     let addr = server.addr;
+    let returns = matches!(shape, Shape::Close { resumed: true, .. });
+    let dial = match job {
+        Job::Secure(_) if returns => Dial::secure(addr, Habit::Returning)?,
+        Job::Secure(_) => Dial::secure(addr, Habit::Quick)?,
+        Job::Streams(_) | Job::Packets(_) => Dial::plain(addr),
+    };
     match shape {
-        Shape::Idle { connections } => idle::run(server, connections),
+        Shape::Idle { connections } => idle::run(server, &dial, connections),
         _ => {
             let mut window = Window::new(server, span);
             match shape {
                 Shape::Echo { connections, size } => {
-                    echo::run(&mut window, addr, connections, size)
+                    echo::run(&mut window, &dial, connections, size)
                 }
-                Shape::BulkIn => bulk::run(&mut window, addr, bulk::Way::In),
-                Shape::BulkOut => bulk::run(&mut window, addr, bulk::Way::Out),
-                Shape::Close { slots } => close::run(&mut window, addr, slots),
+                Shape::BulkIn => bulk::run(&mut window, &dial, bulk::Way::In),
+                Shape::BulkOut => bulk::run(&mut window, &dial, bulk::Way::Out),
+                Shape::Close { slots, resumed } => close::run(&mut window, &dial, slots, resumed),
                 Shape::PacketEcho(crowd) => datagrams::echo(&mut window, addr, crowd),
                 Shape::PacketsIn(crowd) => datagrams::inwards(&mut window, addr, crowd),
                 Shape::PacketsOut(crowd) => datagrams::outwards(&mut window, addr, crowd),
@@ -146,11 +161,6 @@ impl<'a> Window<'a> {
 fn stalled(what: &str) -> io::Error {
     let text = format!("stalled: {what} for {} s", STALL.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, text)
-}
-
-/// Opens `count` connections; the servers' backlogs hold 4,096.
-fn connect_all(addr: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpStream>> {
-    (0..count).map(|_| crate::sys::connect(addr)).collect()
 }
 
 /// A server that shows no progress for so long has failed.

@@ -1,34 +1,35 @@
 //! Before a server is measured: does it echo, byte for byte, whatever the pieces?
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
-use super::{STALL, connect_all, stalled};
+use super::wire::{Dial, Wire};
+use super::{STALL, stalled};
 use crate::sys::{self, Interest, Poller};
 
 /// Sends a megabyte in odd pieces, on two connections at once, and compares what comes back; then
 /// checks that the server survives a reset and a half-close.
-pub(crate) fn verify(addr: SocketAddr) -> io::Result<()> {
-    let mut streams = connect_all(addr, 3)?;
+pub(crate) fn verify(dial: &Dial) -> io::Result<()> {
+    let mut wires = dial.connect_all(3)?;
     let deadline = Instant::now() + Duration::from_secs(20);
     let poller = Poller::new()?;
     let mut both: Vec<Stream> = Vec::new();
-    for (place, seed) in [(0, 1), (1, 2)] {
-        poller.add(streams[place].as_raw_fd(), place as u64, Interest::Edge)?;
-        both.push(Stream::new(streams[place].try_clone()?, seed));
+    for (place, seed) in [(0_u64, 1), (1, 2)] {
+        let wire = wires.remove(0);
+        poller.add(wire.as_raw_fd(), place, Interest::Edge)?;
+        both.push(Stream::new(wire, seed));
     }
     pump(poller, &mut both, deadline)?;
     // Dropping the third without a word, in the middle of the server's read, is a reset.
-    streams.pop();
-    streams[0].shutdown(std::net::Shutdown::Write)?;
-    expect_end(&mut streams[0])?;
-    exchange(&mut streams[1], b"still there?")
+    drop(wires);
+    both[0].wire.finish()?;
+    expect_end(&mut both[0].wire)?;
+    exchange(&mut both[1].wire, b"still there?")
 }
 
 /// One small message there and back, on a nonblocking stream.
-pub(super) fn exchange(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
+pub(super) fn exchange(stream: &mut Wire, message: &[u8]) -> io::Result<()> {
     // A connection that is still being made has no room yet.
     if !sys::wait_writable(stream.as_fd(), STALL)? {
         return Err(stalled("no connection"));
@@ -43,11 +44,13 @@ pub(super) fn exchange(stream: &mut TcpStream, message: &[u8]) -> io::Result<()>
         if !sys::wait_readable(stream.as_fd(), STALL)? {
             return Err(stalled("no echo"));
         }
-        let n = stream.read(&mut buffer[received..])?;
-        if n == 0 {
-            return Err(io::Error::other("the server closed the connection"));
+        match stream.read(&mut buffer[received..]) {
+            Ok(0) => return Err(io::Error::other("the server closed the connection")),
+            Ok(n) => received += n,
+            // A part of a record, or what the protocol has to say.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
-        received += n;
     }
     if &buffer[..received] != message {
         return Err(io::Error::other("the echo is not what was sent"));
@@ -56,7 +59,7 @@ pub(super) fn exchange(stream: &mut TcpStream, message: &[u8]) -> io::Result<()>
 }
 
 struct Stream {
-    stream: TcpStream,
+    wire: Wire,
     send: Noise,
     expect: Noise,
     sent: usize,
@@ -64,8 +67,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(stream: TcpStream, seed: u64) -> Self {
-        Self { stream, send: Noise(seed), expect: Noise(seed), sent: 0, received: 0 }
+    fn new(wire: Wire, seed: u64) -> Self {
+        Self { wire, send: Noise(seed), expect: Noise(seed), sent: 0, received: 0 }
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -75,7 +78,7 @@ impl Stream {
             let piece = (1 + (self.sent * 31 + ahead * 79) % 20_000).min(TOTAL - self.sent);
             let mut after = self.send.clone();
             let bytes: Vec<u8> = (0..piece).map(|_| after.next_byte()).collect();
-            match self.stream.write(&bytes) {
+            match self.wire.write(&bytes) {
                 Ok(n) => {
                     (0..n).for_each(|_| _ = self.send.next_byte());
                     self.sent += n;
@@ -90,7 +93,7 @@ impl Stream {
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 10_007];
         loop {
-            match self.stream.read(&mut buffer) {
+            match self.wire.read(&mut buffer) {
                 Ok(0) => return Err(io::Error::other("the server closed the connection")),
                 Ok(n) => {
                     let right = buffer[..n].iter().all(|&byte| byte == self.expect.next_byte());
@@ -127,13 +130,17 @@ fn pump(mut poller: Poller, streams: &mut [Stream], deadline: Instant) -> io::Re
     Ok(())
 }
 
-fn expect_end(stream: &mut TcpStream) -> io::Result<()> {
-    if !sys::wait_readable(stream.as_fd(), STALL)? {
-        return Err(stalled("no end after a half-close"));
-    }
-    match stream.read(&mut [0; 16])? {
-        0 => Ok(()),
-        _ => Err(io::Error::other("bytes that were never sent, after a half-close")),
+fn expect_end(stream: &mut Wire) -> io::Result<()> {
+    loop {
+        if !sys::wait_readable(stream.as_fd(), STALL)? {
+            return Err(stalled("no end after a half-close"));
+        }
+        match stream.read(&mut [0; 16]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(io::Error::other("bytes that were never sent")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

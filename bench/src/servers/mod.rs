@@ -6,6 +6,7 @@ mod epoll;
 mod monoio;
 mod multishot;
 mod reseau;
+mod secure;
 mod single_shot;
 mod smol;
 mod threads;
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     /// Whether it has a program that holds no buffer for a silent connection.
     pub(crate) lean: bool,
     streams: Option<fn(Task) -> io::Result<()>>,
+    secure: Option<fn(Task) -> io::Result<()>>,
     datagrams: Option<fn(datagrams::Task) -> io::Result<()>>,
 }
 
@@ -63,6 +65,7 @@ impl Server {
     pub(crate) fn serves(&self, job: Job) -> bool {
         match job {
             Job::Streams(_) => self.streams.is_some(),
+            Job::Secure(_) => self.secure.is_some(),
             Job::Packets(_) => self.datagrams.is_some(),
         }
     }
@@ -72,6 +75,10 @@ impl Server {
         match job {
             Job::Streams(mode) => {
                 let run = self.streams.ok_or_else(none)?;
+                run(Task { listener: sys::listen()?, mode })
+            }
+            Job::Secure(mode) => {
+                let run = self.secure.ok_or_else(none)?;
                 run(Task { listener: sys::listen()?, mode })
             }
             Job::Packets(post) => {
@@ -156,15 +163,22 @@ const fn peer(
     run: fn(Task) -> io::Result<()>,
 ) -> Server {
     let (family, package) = (Family::Peer, Some(package));
-    Server { name, about, family, package, lean: true, streams: Some(run), datagrams: None }
+    let streams = Some(run);
+    Server { name, about, family, package, lean: true, streams, secure: None, datagrams: None }
 }
 
 const fn raw(name: &'static str, about: &'static str, run: fn(Task) -> io::Result<()>) -> Server {
     let family = Family::Raw;
-    Server { name, about, family, package: None, lean: true, streams: Some(run), datagrams: None }
+    let (package, streams) = (None, Some(run));
+    Server { name, about, family, package, lean: true, streams, secure: None, datagrams: None }
 }
 
 impl Server {
+    /// The same, for TLS too.
+    const fn and_tls(self, run: fn(Task) -> io::Result<()>) -> Self {
+        Self { secure: Some(run), ..self }
+    }
+
     /// The same, for datagrams too.
     const fn with(self, run: fn(datagrams::Task) -> io::Result<()>) -> Self {
         Self { datagrams: Some(run), ..self }
@@ -178,15 +192,28 @@ const fn packets(
     (family, package): (Family, Option<&'static str>),
     run: fn(datagrams::Task) -> io::Result<()>,
 ) -> Server {
-    Server { name, about, family, package, lean: false, streams: None, datagrams: Some(run) }
+    let datagrams = Some(run);
+    Server { name, about, family, package, lean: false, streams: None, secure: None, datagrams }
+}
+
+/// A server of TLS alone.
+const fn tls_only(
+    name: &'static str,
+    about: &'static str,
+    (family, package): (Family, Option<&'static str>),
+    lean: bool,
+    run: fn(Task) -> io::Result<()>,
+) -> Server {
+    let secure = Some(run);
+    Server { name, about, family, package, lean, streams: None, secure, datagrams: None }
 }
 
 /// Every server, in the order in which a round visits them.
 pub(crate) const ALL: &[Server] = &[
-    reseau::URING.with(datagrams::uring),
-    reseau::READY.with(datagrams::ready),
-    reseau::TOKIO,
-    reseau::BLOCKING.with(datagrams::blocking),
+    reseau::URING.with(datagrams::uring).and_tls(secure::uring),
+    reseau::READY.with(datagrams::ready).and_tls(secure::ready),
+    reseau::TOKIO.and_tls(secure::under_tokio),
+    reseau::BLOCKING.with(datagrams::blocking).and_tls(secure::blocking),
     packets(
         "reseau-uring-batch",
         "reseau on its own loop, on io_uring: many datagrams in a call, cut and joined",
@@ -229,6 +256,27 @@ pub(crate) const ALL: &[Server] = &[
         )
         .with(datagrams::threads)
     },
+    tls_only(
+        "tokio-rustls",
+        "tokio-rustls on tokio's current-thread runtime",
+        (Family::Peer, Some("tokio-rustls")),
+        true,
+        secure::tokio,
+    ),
+    tls_only(
+        "futures-rustls",
+        "futures-rustls on async-io under smol's single-thread executor",
+        (Family::Peer, Some("futures-rustls")),
+        true,
+        secure::smol,
+    ),
+    tls_only(
+        "std-rustls",
+        "rustls's own stream on std::net, one thread per connection",
+        (Family::Peer, Some("rustls")),
+        false,
+        secure::threads,
+    ),
     raw("raw-epoll", "a plain loop on epoll, level-triggered, one buffer for all", epoll::run)
         .with(datagrams::raw_epoll),
     Server {

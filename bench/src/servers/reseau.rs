@@ -24,7 +24,8 @@ pub(super) const BLOCKING: Server = Server {
 
 const fn ours(name: &'static str, about: &'static str, run: fn(Task) -> io::Result<()>) -> Server {
     let (family, package) = (Family::Reseau, Some("reseau"));
-    Server { name, about, family, package, lean: true, streams: Some(run), datagrams: None }
+    let streams = Some(run);
+    Server { name, about, family, package, lean: true, streams, secure: None, datagrams: None }
 }
 
 fn own_loop(kind: Kind, task: Task) -> io::Result<()> {
@@ -128,7 +129,7 @@ fn block(mut stream: blocking::TcpStream, mode: Mode) -> io::Result<()> {
 }
 
 /// A loop that cannot be made here is the machine's doing, as far as a bench can tell.
-pub(super) fn unsupported(error: io::Error) -> io::Error {
+pub(in crate::servers) fn unsupported(error: io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, error.to_string())
 }
 
