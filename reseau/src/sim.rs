@@ -46,6 +46,8 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+#[cfg(feature = "tls")]
+use std::time::SystemTime;
 
 /// One simulated machine and the loop that runs on it.
 ///
@@ -133,6 +135,113 @@ impl World {
     #[must_use]
     pub fn whole(self, per_mille: u16) -> Self {
         self.change(|faults| (faults.whole_sends, faults.whole_recvs) = (per_mille, per_mille))
+    }
+
+    /// What the world's calendar shows in the beginning; else the first of January 2026. From there
+    /// it goes on with the world's time. Certificates are valid by it: so one that was made today
+    /// may be refused as not valid yet, unless the world is told that it begins today.
+    ///
+    /// ```
+    /// use reseau::{TcpListener, TcpStream, sim::World, tls};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = rcgen::KeyPair::generate()?;
+    /// # let mut params = rcgen::CertificateParams::new(["localhost".to_owned()])?;
+    /// # params.not_after = rcgen::date_time_ymd(2026, 7, 1);
+    /// # let chain = params.self_signed(&key)?.pem();
+    /// # let key = key.serialize_pem();
+    /// // A chain of certificates that ends in July 2026, and its key.
+    /// let server = tls::Server::new(&tls::Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// let client = tls::Client::new().trust_only(&tls::Roots::from_pem(chain.as_bytes())?);
+    ///
+    /// let summer = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000); // The end of May.
+    /// let world = World::new(7).born(summer);
+    /// let told = world.run(async {
+    ///     reseau::sleep(Duration::from_secs(60 * 24 * 60 * 60)).await; // Takes no time at all.
+    ///     let listener = TcpListener::bind("127.0.0.1:443").await?;
+    ///     reseau::spawn_local(async move {
+    ///         let (stream, _) = listener.accept().await?;
+    ///         stream.start_tls(&server).await
+    ///     })
+    ///     .detach();
+    ///     let stream = TcpStream::connect("127.0.0.1:443").await?;
+    ///     stream.start_tls(client.to("localhost")).await
+    /// });
+    /// assert!(told.unwrap_err().to_string().contains("certificate expired"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When that is before 1970.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn born(self, date: SystemTime) -> Self {
+        match date.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(born) => self.kernel.set_born(born),
+            Err(_) => panic!("no world is so old"),
+        }
+        self
+    }
+
+    /// What the world's calendar shows.
+    ///
+    /// ```
+    /// use reseau::sim::World;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let born = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30); // In January 2004.
+    /// let world = World::new(7).born(born);
+    /// let year = Duration::from_secs(365 * 24 * 60 * 60);
+    /// world.run(async { reseau::sleep(year).await });
+    /// assert_eq!(world.date(), born + year);
+    /// ```
+    ///
+    /// TLS takes its calendar from the world, and its keys from the seed: the same seed is the same
+    /// run. (Bytes of signatures that need a random number are others, but never more or fewer:
+    /// those of ECDSA and of RSA under TLS 1.3. With Ed25519 it is the same to the last byte.)
+    /// Nothing is secret in a world; and nothing of it reaches a real connection, wherever that is
+    /// used.
+    ///
+    /// ```
+    /// use reseau::{TcpListener, TcpStream, sim::World, tls};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// let server = tls::Server::new(&tls::Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// let client = tls::Client::new().trust_only(&tls::Roots::from_pem(chain.as_bytes())?);
+    ///
+    /// let hello = async |world: &World| -> std::io::Result<u64> {
+    ///     let listener = TcpListener::bind("127.0.0.1:443").await?;
+    ///     let server = server.clone();
+    ///     reseau::spawn_local(async move {
+    ///         let (stream, _) = listener.accept().await?;
+    ///         let mut stream = stream.start_tls(&server).await?;
+    ///         stream.send("hello").await?;
+    ///         stream.close().await
+    ///     })
+    ///     .detach();
+    ///     let stream = TcpStream::connect("127.0.0.1:443").await?;
+    ///     let mut stream = stream.start_tls(client.to("localhost")).await?;
+    ///     assert_eq!(&*stream.recv().await?.unwrap(), b"hello");
+    ///     Ok(world.trace_hash())
+    /// };
+    /// let hash = |seed| {
+    ///     let world = World::new(seed);
+    ///     world.run(hello(&world)).unwrap()
+    /// };
+    /// assert_eq!(hash(7), hash(7));
+    /// assert_ne!(hash(7), hash(8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn date(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.kernel.date()
     }
 
     /// Runs a program in the world until it is done.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::{Stream, TcpStream, UnixStream, VsockStream, handle};
 use crate::clock;
 use crate::sys::{Side, blocking as system};
+use crate::tls::chance::Chance;
 use crate::tls::engine::{Engine, Plain};
 use crate::tls::{self, Broken, Role};
 use turn::{Taken, Turn, lock};
@@ -92,7 +93,7 @@ impl Stream {
     /// What is wrong with the other side or its certificate ([`tls::Broken`]), or with this side's
     /// configuration; `TimedOut` once a deadline has passed; else as for reading and writing.
     pub fn start_tls(self, side: impl Into<tls::Side>) -> io::Result<TlsStream> {
-        let (engine, received, deadline) = side.into().start()?;
+        let (engine, received, deadline) = side.into().start(Chance::default())?;
         let stream = TlsStream::new(self, engine, received);
         let Some(at) = deadline else {
             stream.handshake()?;

@@ -7,7 +7,7 @@ use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
 use rustls::{ConfigBuilder, KeyLogFile, WantsVerifier};
 
 use super::unchecked::Anybody;
-use super::{Identity, Roots, Side, Version, provider, system, unfit, versions};
+use super::{Identity, Roots, Side, Version, calendar, provider, system, unfit, versions};
 
 /// What a client of TLS asks for, good for any number of connections. Clones share what sessions
 /// were kept.
@@ -139,7 +139,7 @@ impl Client {
 
 impl Wish {
     fn config(&self) -> io::Result<ClientConfig> {
-        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = ClientConfig::builder_with_details(provider(), calendar());
         let builder = builder.with_protocol_versions(versions(self.oldest.unwrap_or(OLDEST)));
         let builder = self.trust.verify(builder.map_err(unfit)?)?;
         let mut config = match &self.identity {

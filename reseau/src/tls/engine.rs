@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig};
 use rustls::{NamedGroup, ServerConnection};
 
+use super::chance::Chance;
 use super::error::{Broken, Role};
 use super::session::{Session, Version};
 use crate::error::{Operation, Phase};
@@ -21,6 +22,7 @@ use crate::error::{Operation, Phase};
 /// go out before anything is waited for, and then it is fed.
 pub(crate) struct Engine {
     connection: Box<Connection>,
+    chance: Chance,
     role: Role,
     /// What went wrong, for good.
     broken: Option<Broken>,
@@ -45,24 +47,25 @@ pub(crate) enum Plain<'a> {
 
 impl Engine {
     pub(crate) fn client(
+        chance: Chance,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> Result<Self, Broken> {
-        let connection = ClientConnection::new(config, name);
+        let connection = chance.over(|| ClientConnection::new(config, name));
         let broken = |error| Broken::new(Role::Client, true, error);
-        connection.map(|one| Self::new(one.into(), Role::Client)).map_err(broken)
+        connection.map(|one| Self::new(chance, one.into(), Role::Client)).map_err(broken)
     }
 
-    pub(crate) fn server(config: Arc<ServerConfig>) -> Result<Self, Broken> {
+    pub(crate) fn server(chance: Chance, config: Arc<ServerConfig>) -> Result<Self, Broken> {
         let broken = |error| Broken::new(Role::Server, true, error);
-        let connection = ServerConnection::new(config);
-        connection.map(|one| Self::new(one.into(), Role::Server)).map_err(broken)
+        let connection = chance.over(|| ServerConnection::new(config));
+        connection.map(|one| Self::new(chance, one.into(), Role::Server)).map_err(broken)
     }
 
-    fn new(mut connection: Connection, role: Role) -> Self {
+    fn new(chance: Chance, mut connection: Connection, role: Role) -> Self {
         connection.set_buffer_limit(Some(SEALED_MAX));
         let connection = Box::new(connection);
-        Self { connection, role, broken: None, cut: false, closed: false, finished: false }
+        Self { connection, chance, role, broken: None, cut: false, closed: false, finished: false }
     }
 
     /// Takes ciphertext, and says how much of it: all, unless plaintext is there to be taken first.
@@ -95,7 +98,7 @@ impl Engine {
 
     fn process(&mut self) {
         let handshaking = self.connection.is_handshaking();
-        match self.connection.process_new_packets() {
+        match self.chance.over(|| self.connection.process_new_packets()) {
             Ok(state) => self.closed |= state.peer_has_closed(),
             Err(error) => self.broken = Some(Broken::new(self.role, handshaking, error)),
         }
@@ -135,7 +138,7 @@ impl Engine {
     /// handshake is done, or after [`finish`](Self::finish).
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> usize {
         match self.may_seal() {
-            true => self.connection.writer().write(bytes).unwrap_or(0),
+            true => self.chance.over(|| self.connection.writer().write(bytes)).unwrap_or(0),
             false => 0,
         }
     }
@@ -143,7 +146,10 @@ impl Engine {
     /// As [`seal`](Self::seal), several parts as if they were one.
     pub(crate) fn seal_parts(&mut self, parts: &[IoSlice<'_>]) -> usize {
         match self.may_seal() {
-            true => self.connection.writer().write_vectored(parts).unwrap_or(0),
+            true => {
+                let writing = || self.connection.writer().write_vectored(parts);
+                self.chance.over(writing).unwrap_or(0)
+            }
             false => 0,
         }
     }
@@ -155,7 +161,7 @@ impl Engine {
     /// Says that nothing more will be sealed: the peer is told by a close_notify.
     pub(crate) fn finish(&mut self) {
         if !mem::replace(&mut self.finished, true) {
-            self.connection.send_close_notify();
+            self.chance.over(|| self.connection.send_close_notify());
         }
     }
 

@@ -33,8 +33,8 @@ fn issued(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Roots, Identit
 }
 
 fn engines(client: &Client, server: &Server) -> (Engine, Engine) {
-    let (client, ..) = client.to("localhost").start().unwrap();
-    let (server, ..) = Side::from(server).start().unwrap();
+    let (client, ..) = client.to("localhost").start(Chance::default()).unwrap();
+    let (server, ..) = Side::from(server).start(Chance::default()).unwrap();
     (client, server)
 }
 

@@ -12,6 +12,7 @@
 //! **The end is told from a cut.** A peer that is done says so (close_notify). A connection that
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
+pub(crate) mod chance;
 mod client;
 #[cfg(feature = "async")]
 mod compat;
@@ -23,6 +24,8 @@ mod identity;
 mod listener;
 #[cfg(feature = "async")]
 mod maybe;
+#[cfg(feature = "async")]
+mod played;
 #[cfg(feature = "async")]
 mod room;
 mod roots;
@@ -53,14 +56,9 @@ pub use split::{OwnedReadHalf, OwnedWriteHalf};
 #[cfg(feature = "async")]
 pub use stream::TlsStream;
 
-use rustls::crypto::CryptoProvider;
 use std::io;
-use std::sync::Arc;
 
-/// The cryptography: one for all, whatever else the program has set up.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+use chance::{calendar, provider};
 
 /// What is wrong with what one was given, as an error.
 fn unfit(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {

@@ -9,7 +9,7 @@ use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiCli
 use rustls::sign::CertifiedKey;
 
 use super::unchecked::Anybody;
-use super::{Identity, Roots, Side, Version, provider, unfit, versions};
+use super::{Identity, Roots, Side, Version, calendar, provider, unfit, versions};
 
 /// What a server of TLS shows and asks for, good for any number of connections. Clones share
 /// identities, so that [`reload`](Self::reload) is for all of them.
@@ -118,7 +118,7 @@ impl Server {
 
 impl Wish {
     fn config(&self, shown: &Arc<Shown>) -> io::Result<ServerConfig> {
-        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = ServerConfig::builder_with_details(provider(), calendar());
         let builder = builder.with_protocol_versions(versions(self.oldest.unwrap_or(OLDEST)));
         let builder = builder.map_err(unfit)?.with_client_cert_verifier(self.clients.verifier()?);
         let mut config = builder.with_cert_resolver(shown.clone());

@@ -6,6 +6,7 @@ use std::{fmt, io};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
+use super::chance::Chance;
 use super::engine::Engine;
 use super::{Server, unfit};
 
@@ -57,10 +58,10 @@ impl Side {
     }
 
     /// The state to begin with, what it has received, and its deadline.
-    pub(crate) fn start(self) -> io::Result<(Engine, Vec<u8>, Option<Instant>)> {
+    pub(crate) fn start(self, chance: Chance) -> io::Result<(Engine, Vec<u8>, Option<Instant>)> {
         let engine = match self.start? {
-            Start::Client(config, name) => Engine::client(config, name)?,
-            Start::Server(config) => Engine::server(config)?,
+            Start::Client(config, name) => Engine::client(chance, config, name)?,
+            Start::Server(config) => Engine::server(chance, config)?,
         };
         Ok((engine, self.received, self.deadline))
     }

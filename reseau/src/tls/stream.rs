@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use std::{fmt, io, mem};
 
+use super::chance::Chance;
 use super::engine::{Engine, Plain};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf};
 use super::{Session, Side};
@@ -93,7 +94,7 @@ impl<F: Family> Stream<F> {
 impl<F: Family> TlsStream<F> {
     /// Before its handshake, and when that is late.
     pub(super) fn begin(stream: Stream<F>, side: Side) -> io::Result<(Self, Option<Instant>)> {
-        let (engine, received, deadline) = side.start()?;
+        let (engine, received, deadline) = side.start(Chance::of(stream.lane().fd()))?;
         let link = Link { stream, engine: Mutex::new(engine) };
         let inlet = Inlet { feed: Feed(Chunk::from(received)), kept: Vec::new() };
         Ok((Self { link, inlet, outlet: Outlet::default() }, deadline))
@@ -137,6 +138,14 @@ impl<F: Family> TlsStream<F> {
     /// As [`send`](Self::send).
     pub async fn close(mut self) -> io::Result<()> {
         self.finish().await
+    }
+
+    /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
+    ///
+    /// # Errors
+    /// If none can be made so: for no bytes, or too many.
+    pub fn export(&self, label: &[u8], context: Option<&[u8]>, keys: &mut [u8]) -> io::Result<()> {
+        lock(&self.link.engine).export(label, context, keys)
     }
 
     /// Two halves, one to read and one to write, for two tasks or two threads.

@@ -12,6 +12,8 @@ mod listening;
 #[cfg(feature = "async")]
 mod maybe;
 mod openssl;
+#[cfg(feature = "async")]
+mod simulated;
 mod stage;
 #[cfg(feature = "futures-io")]
 mod tasks;

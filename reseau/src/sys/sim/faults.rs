@@ -62,6 +62,15 @@ impl Chance {
         ((u128::from(number) * u128::from(limit)) >> 64) as u64
     }
 
+    /// Bytes, all as likely.
+    #[cfg(feature = "tls")]
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+        for part in bytes.chunks_mut(4) {
+            let number = self.below(1 << 32) as u32;
+            part.copy_from_slice(&number.to_le_bytes()[..part.len()]);
+        }
+    }
+
     /// True `per_mille` times of a thousand. What cannot be, or must be, draws no number.
     pub(super) fn strikes(&mut self, per_mille: u16) -> bool {
         per_mille > 0 && (per_mille >= 1000 || self.below(1000) < u64::from(per_mille))

@@ -14,10 +14,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
+#[cfg(feature = "tls")]
+use std::time::Duration;
 
 /// What stands behind the lock of a world.
 pub(super) struct Kernel {
     pub(super) chance: Chance,
+    /// For what is secret elsewhere. What draws from it decides nothing else.
+    #[cfg(feature = "tls")]
+    pub(super) secrets: Chance,
+    /// What the calendar showed in the beginning, since 1970.
+    #[cfg(feature = "tls")]
+    pub(super) born: Duration,
     pub(super) faults: Faults,
     pub(super) names: Names,
     pub(super) hosts: Hosts,
@@ -133,6 +141,10 @@ impl Kernel {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             chance: Chance::new(seed),
+            #[cfg(feature = "tls")]
+            secrets: Chance::new(!seed),
+            #[cfg(feature = "tls")]
+            born: BORN,
             faults: Faults::default(),
             names: Names::default(),
             hosts: Hosts::new(),
@@ -412,6 +424,10 @@ impl Kernel {
         }
     }
 }
+
+/// The first of January 2026, since 1970.
+#[cfg(feature = "tls")]
+const BORN: Duration = Duration::from_secs(1_767_225_600);
 
 /// An error of a kind that the standard library knows.
 pub(super) fn fail<T>(kind: ErrorKind) -> io::Result<T> {

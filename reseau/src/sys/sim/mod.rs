@@ -147,6 +147,25 @@ impl World {
         self.kernel().chance.below(limit)
     }
 
+    /// Fills the space with what is to be secret, were it not a world.
+    #[cfg(feature = "tls")]
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        self.kernel().secrets.fill(bytes);
+    }
+
+    /// What the calendar shows, since 1970.
+    #[cfg(feature = "tls")]
+    pub(crate) fn date(&self) -> Duration {
+        let kernel = self.kernel();
+        kernel.born.saturating_add(Duration::from_nanos(kernel.now()))
+    }
+
+    /// Says what the calendar showed in the beginning, since 1970.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_born(&self, born: Duration) {
+        self.kernel().born = born;
+    }
+
     /// The hash of everything that happened so far.
     pub(crate) fn trace(&self) -> u64 {
         self.kernel().trace()
@@ -193,6 +212,12 @@ impl Port {
     /// The socket's number: never used twice in one world.
     pub(crate) fn index(&self) -> u64 {
         self.index
+    }
+
+    /// The world that it belongs to.
+    #[cfg(feature = "tls")]
+    pub(crate) fn world(&self) -> World {
+        self.world.clone()
     }
 
     pub(crate) fn bind(&self, addr: &Addr) -> io::Result<()> {
