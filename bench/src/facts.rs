@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::figures::Spread;
 use crate::options::Options;
 use crate::servers::{Family, Server};
+use crate::sys::openssl;
 
 /// Names and values, in the order of the report.
 pub(crate) fn facts(options: &Options) -> Vec<(&'static str, String)> {
@@ -70,6 +71,9 @@ pub(crate) fn versions(servers: &[&'static Server]) -> Vec<(&'static str, String
         if server.family != Family::Raw && found.iter().all(|(name, _)| *name != package) {
             found.push((package, version(package)));
         }
+    }
+    if servers.iter().any(|server| server.name == "openssl") {
+        found.extend(openssl::version().map(|version| ("openssl", version)));
     }
     found.push(("io-uring (raw loops)", version("io-uring")));
     found

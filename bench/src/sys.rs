@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub(crate) mod mail;
+pub(crate) mod openssl;
 
 /// An epoll instance; tokens are chosen by the caller.
 pub(crate) struct Poller {

@@ -277,6 +277,13 @@ pub(crate) const ALL: &[Server] = &[
         false,
         secure::threads,
     ),
+    tls_only(
+        "openssl",
+        "the system's OpenSSL in a plain loop on epoll, one buffer for all",
+        (Family::Raw, None),
+        true,
+        secure::openssl,
+    ),
     raw("raw-epoll", "a plain loop on epoll, level-triggered, one buffer for all", epoll::run)
         .with(datagrams::raw_epoll),
     Server {

@@ -2,6 +2,7 @@
 //! it was all before they close what has ended.
 
 mod futures;
+mod openssl;
 mod reseau;
 mod threads;
 mod tokio;
@@ -11,6 +12,7 @@ use crate::scenario::Mode;
 use crate::tls;
 
 pub(super) use futures::run as smol;
+pub(super) use openssl::run as openssl;
 pub(super) use reseau::{blocking, ready, under_tokio, uring};
 pub(super) use threads::run as threads;
 pub(super) use tokio::run as tokio;
