@@ -13,6 +13,7 @@ mod paint;
 mod resolve;
 mod signals;
 mod talk;
+mod tls;
 
 use std::process::ExitCode;
 

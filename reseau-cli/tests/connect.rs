@@ -336,7 +336,6 @@ fn what_makes_no_sense_exits_with_2() {
     for (arguments, culprit) in [
         (&["127.0.0.1:99999"][..], "column 11"),
         (&["127.0.0.1"], "127.0.0.1"),
-        (&["tls://127.0.0.1:443"], "TLS"),
         (&["fd:3"], "inherited"),
         (&["--udp", "unix:/x"], "--udp"),
         (&["--udp", "tcp://127.0.0.1:1"], "--udp"),

@@ -3,6 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use reseau::addr::Scheme;
 
 use super::input::Input;
 use super::pump::{self, Trouble};
@@ -38,6 +39,9 @@ pub(crate) fn command() -> Command {
 
 pub(crate) fn run(given: &ArgMatches) -> Result<(), Failure> {
     let orders = Orders { keep: given.get_flag("keep"), ..Orders::new(given)? };
+    if orders.endpoint.scheme() == Scheme::Tls {
+        return Err(Failure::usage(format_args!("{}: TLS is not served yet", orders.endpoint)));
+    }
     let aside = Arc::clone(&orders.aside);
     session(&aside, move || async move {
         if orders.datagrams {

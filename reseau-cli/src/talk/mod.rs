@@ -8,6 +8,8 @@ mod datagrams;
 mod input;
 mod listen;
 mod pump;
+mod secure;
+mod starttls;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -74,14 +76,14 @@ impl Orders {
         let endpoint = if unix { of_path(text)? } else { text.parse().map_err(Failure::usage)? };
         let datagrams = given.get_flag("udp") || endpoint.scheme() == Scheme::Udp;
         let refuse = |why| Err(Failure::usage(format_args!("{text}: {why}")));
-        if endpoint.scheme() == Scheme::Tls {
-            return refuse("TLS is not spoken yet");
-        }
         if datagrams && endpoint.port().is_none() && endpoint.service().is_none() {
             return refuse("--udp needs a host and a port");
         }
         if given.get_flag("udp") && endpoint.scheme() == Scheme::Tcp {
             return refuse("--udp is not TCP");
+        }
+        if given.get_flag("udp") && endpoint.scheme() == Scheme::Tls {
+            return refuse("--udp is not TLS");
         }
         let when = match given.get_one::<String>("progress").map(String::as_str) {
             Some("always") => When::Always,

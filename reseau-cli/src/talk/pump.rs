@@ -4,7 +4,8 @@ use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
-use reseau::{Stream, timeout};
+use reseau::tls::TlsStream;
+use reseau::{Any, Chunk, Stream, net, timeout, tls};
 
 use super::Orders;
 use super::input::{Input, print};
@@ -16,11 +17,11 @@ use crate::failure::Failure;
 /// When the peer has ended, the rest of stdin is still sent, unless that
 /// [is the end](Orders::ends_with_peer).
 pub(super) async fn stream(
-    stream: Stream,
+    stream: impl Conversation,
     input: &mut Input,
     orders: &Orders,
 ) -> Result<(), Trouble> {
-    let (mut from, mut to) = stream.into_split();
+    let (mut from, mut to) = stream.halves();
     let aside = &orders.aside;
     aside.begin();
     let up = async {
@@ -82,6 +83,57 @@ pub(super) async fn stream(
     }
     received.into_iter().chain(sent).collect()
 }
+
+/// A stream, with TLS or without.
+pub(super) trait Conversation {
+    type From: Ear;
+    type To: Mouth;
+
+    fn halves(self) -> (Self::From, Self::To);
+}
+
+/// The half that reads.
+pub(super) trait Ear {
+    async fn recv(&mut self) -> io::Result<Option<Chunk>>;
+}
+
+/// The half that writes.
+pub(super) trait Mouth {
+    async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()>;
+    async fn finish(&mut self) -> io::Result<()>;
+}
+
+macro_rules! conversation {
+    ($stream:ty, $read:ty, $write:ty) => {
+        impl Conversation for $stream {
+            type From = $read;
+            type To = $write;
+
+            fn halves(self) -> ($read, $write) {
+                self.into_split()
+            }
+        }
+
+        impl Ear for $read {
+            async fn recv(&mut self) -> io::Result<Option<Chunk>> {
+                <$read>::recv(self).await
+            }
+        }
+
+        impl Mouth for $write {
+            async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+                <$write>::send(self, bytes).await
+            }
+
+            async fn finish(&mut self) -> io::Result<()> {
+                <$write>::finish(self).await
+            }
+        }
+    };
+}
+
+conversation!(Stream, net::OwnedReadHalf<Any>, net::OwnedWriteHalf<Any>);
+conversation!(TlsStream, tls::OwnedReadHalf<Any>, tls::OwnedWriteHalf<Any>);
 
 /// What went wrong, and on which side.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Small servers for tests: HTTP with one answer, and proxies. Each runs on threads that end with
 //! the process; their sockets have limits, so that no test hangs on them.
+#![allow(dead_code, reason = "each test file uses its own part")]
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;

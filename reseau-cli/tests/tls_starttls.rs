@@ -1,0 +1,181 @@
+//! `reseau connect --starttls`, through the real program: the whole way from plaintext to TLS. The
+//! dialogues themselves are tested beside their source.
+#![allow(missing_docs)]
+#[path = "program/papers.rs"]
+mod papers;
+mod program;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::mpsc;
+
+use papers::{Authority, serve};
+use program::{LIMIT, Program};
+use reseau::blocking::{TcpStream, TlsStream};
+use reseau::tls::Server;
+
+fn connect(arguments: &[&str], stdin: &[u8]) -> (Option<i32>, Vec<String>, String) {
+    let arguments = [&["connect"], arguments].concat();
+    let mut program = Program::start_with(&arguments, |command| {
+        command.stdin(Stdio::piped());
+    });
+    let _ = program.take_stdin().write_all(stdin);
+    let (status, lines, errors) = program.end();
+    (status.code(), lines, errors)
+}
+
+/// What a server says, byte by byte, and how long the question is that it waits for behind it.
+type Script = &'static [(&'static [u8], usize)];
+
+const SCRIPTS: [(&str, Script); 8] = [
+    (
+        "smtp",
+        &[
+            (b"220 mail.example ESMTP\r\n", b"EHLO [127.0.0.1]\r\n".len()),
+            (b"250-mail.example\r\n250 STARTTLS\r\n", b"STARTTLS\r\n".len()),
+            (b"220 go ahead\r\n", 0),
+        ],
+    ),
+    ("imap", &[(b"* OK ready\r\n", b"a1 STARTTLS\r\n".len()), (b"a1 OK begin\r\n", 0)]),
+    ("pop3", &[(b"+OK ready\r\n", b"STLS\r\n".len()), (b"+OK begin\r\n", 0)]),
+    ("ftp", &[(b"220 ready\r\n", b"AUTH TLS\r\n".len()), (b"234 begin\r\n", 0)]),
+    ("ldap", &[(b"", 31), (b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00", 0)]),
+    (
+        "xmpp",
+        &[
+            (b"", 135),
+            (
+                b"<stream:stream><stream:features><starttls \
+                  xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+                b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>".len(),
+            ),
+            (b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", 0),
+        ],
+    ),
+    ("postgres", &[(b"", 8), (b"S", 0)]),
+    (
+        "mysql",
+        &[(
+            b"\x27\x00\x00\x00\x0a8.0.36\x00\x01\x00\x00\x00saltsalt\x00\xff\xff\x2d\x02\x00\
+              \xff\xdf\x15\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+            36,
+        )],
+    ),
+];
+
+/// Speaks a script. Each question is read to its last byte, and no further: what comes next is TLS.
+fn speak(stream: &mut TcpStream, script: Script) {
+    for (says, question) in script {
+        for byte in *says {
+            stream.write_all(&[*byte]).expect("it is taken");
+        }
+        stream.read_exact(&mut vec![0; *question]).expect("a question");
+    }
+}
+
+fn count(mut stream: TlsStream) {
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).expect("an end, and no cut");
+    writeln!(stream, "{} bytes", said.len()).expect("the other direction is open");
+    stream.finish().expect("the end goes out");
+    let _ = stream.read(&mut [0]);
+}
+
+/// A server that says this and then waits until the client has gone.
+fn rude(says: &'static [u8]) -> SocketAddr {
+    let server = Server::new(&Authority::new().issue("server"));
+    let talk = move |stream: &mut TcpStream| {
+        stream.write_all(says).expect("it is taken");
+        let _ = stream.read_to_end(&mut Vec::new());
+    };
+    serve(server, talk, drop)
+}
+
+#[test]
+fn every_protocol_leads_to_tls() {
+    let authority = Authority::new();
+    let server = Server::new(&authority.issue("server"));
+    let ca = authority.file("ca.pem");
+    for (name, script) in SCRIPTS {
+        let addr = serve(server.clone(), move |stream| speak(stream, script), count);
+        let to = addr.to_string();
+        let arguments = ["-v", "--starttls", name, &to, "--ca", &ca];
+        let (code, lines, errors) = connect(&arguments, b"hello");
+        assert_eq!((code, lines), (Some(0), vec!["5 bytes".to_owned()]), "{name}: {errors}");
+        assert!(errors.contains(&format!("{name}: > ")), "{errors}");
+        assert!(errors.contains("TLS 1.3, TLS13_"), "{errors}");
+        assert!(errors.contains("  subject  CN=server"), "{errors}");
+    }
+}
+
+#[test]
+fn a_refusal_is_a_failure_in_the_servers_words() {
+    for (name, says, said) in [
+        ("smtp", &b"554 no mail for you\r\n"[..], "the server refuses TLS: 554 no mail for you"),
+        ("imap", b"* PREAUTH welcome\r\n", "the server refuses TLS: * PREAUTH welcome"),
+        ("postgres", b"N", "the server refuses TLS: N"),
+        ("pop3", b"HTTP/1.1 400 what?\r\n", "the server answers out of turn: HTTP/1.1 400 what?"),
+        ("postgres", b"S\x16\x03", "2 bytes came in plaintext behind the go-ahead"),
+    ] {
+        let to = rude(says).to_string();
+        let (code, lines, errors) = connect(&["--starttls", name, &to, "--insecure"], b"secret");
+        assert_eq!((code, lines.len()), (Some(1), 0), "{errors}");
+        let wanted = format!("reseau: connect {to}: starttls {name}: {said}");
+        assert!(errors.starts_with(&wanted), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
+fn a_server_that_leaves_or_says_nothing_is_not_waited_for() {
+    let (tell, told) = mpsc::channel::<()>();
+    let server = Server::new(&Authority::new().issue("server"));
+    let silent = move |_: &mut TcpStream| {
+        let _ = told.recv_timeout(LIMIT);
+    };
+    let to = serve(server.clone(), silent, drop).to_string();
+    let (code, _, errors) = connect(&["--starttls=smtp", "--limit=0.1", &to], b"");
+    assert_eq!(code, Some(1), "{errors}");
+    let wanted = format!("reseau: connect {to}: starttls smtp: the deadline has passed\n");
+    assert_eq!(errors, wanted);
+    drop(tell);
+
+    let leaves = |stream: &mut TcpStream| {
+        // All is read, so that what the client sees is an end.
+        stream.read_exact(&mut [0; 8]).expect("a question");
+        stream.shutdown(std::net::Shutdown::Write).expect("an end");
+        let _ = stream.read(&mut [0]);
+    };
+    let to = serve(server, leaves, drop).to_string();
+    let (code, _, errors) = connect(&["--starttls=postgres", &to], b"");
+    assert_eq!(code, Some(1), "{errors}");
+    let why = "the server left before TLS began\n";
+    assert_eq!(errors, format!("reseau: connect {to}: starttls postgres: {why}"));
+}
+
+#[test]
+fn certificates_are_checked_as_without_it() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let server = Server::new(&authority.issue("server"));
+    let (ours, theirs) = (authority.file("ca.pem"), other.file("ca.pem"));
+    for (arguments, said) in [
+        (&["--ca", &theirs][..], "tls: certificate's issuer is not among those"),
+        (&["--ca", &ours, "--sni=x.example"], "tls: certificate is not for x.example, but for "),
+    ] {
+        let (_, script) = SCRIPTS[0];
+        let addr = serve(
+            server.clone(),
+            move |stream| speak(stream, script),
+            |stream| {
+                let _ = (&stream).read(&mut [0]);
+            },
+        );
+        let to = addr.to_string();
+        let arguments = [&["--starttls", "smtp", &to], arguments].concat();
+        let (code, lines, errors) = connect(&arguments, b"secret");
+        assert_eq!((code, lines.len()), (Some(1), 0), "{errors}");
+        let wanted = format!("reseau: connect {to}: starttls smtp: {said}");
+        assert!(errors.starts_with(&wanted), "{errors}");
+    }
+}
