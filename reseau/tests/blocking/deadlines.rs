@@ -28,6 +28,17 @@ on_pairs! {
         a.read_exact(&mut [0]).unwrap();
     }
 
+    fn a_full_peer_is_late(a, _b) {
+        // Time enough to fill it.
+        let at = Instant::now() + 10 * SOON;
+        a.set_deadlines(None, Some(at));
+        for size in [1 << 20, 16 << 10, 5000, 1] {
+            let text = pattern(size);
+            let error = std::iter::repeat_with(|| a.write(&text)).find_map(Result::err).unwrap();
+            assert!(is_late(&error, Operation::Send), "{error}");
+        }
+    }
+
     fn a_past_deadline_fails_at_once_and_takes_nothing(a, b) {
         b.write_all(b"here").unwrap();
         let mut bytes = [0; 4];
