@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
 use rustls::{ConfigBuilder, KeyLogFile, WantsVerifier};
 
+use super::choice::{Choice, choices};
+use super::sessions::Sessions;
 use super::unchecked::Anybody;
-use super::{Identity, Roots, Side, Version, calendar, provider, system, unfit, versions};
+use super::{Identity, Roots, Side, calendar, system, unfit};
 
 /// What a client of TLS asks for, good for any number of connections. Clones share what sessions
 /// were kept.
@@ -17,10 +19,13 @@ use super::{Identity, Roots, Side, Version, calendar, provider, system, unfit, v
 ///
 /// ```
 /// use reseau::tls::Client;
-/// let client = Client::new().alpn(["h2", "http/1.1"]).resume(64);
+/// let client = Client::new().alpn(["h2", "http/1.1"]).resume(Client::SESSIONS);
 /// let side = client.to("example.com");
 /// # drop(side);
 /// ```
+///
+/// What is sent early (0-RTT) can be sent again by whoever has seen it, and it is not offered: the
+/// first word of a client waits for the handshake.
 #[derive(Clone, Default)]
 pub struct Client {
     wish: Wish,
@@ -33,10 +38,9 @@ struct Wish {
     trust: Trust,
     identity: Option<Identity>,
     alpn: Vec<Vec<u8>>,
-    oldest: Option<Version>,
+    choice: Choice,
     name: Option<String>,
     sessions: usize,
-    early: bool,
     key_log: bool,
 }
 
@@ -50,6 +54,9 @@ enum Trust {
 }
 
 impl Client {
+    /// How many servers' sessions are worth keeping for most: [`resume`](Self::resume).
+    pub const SESSIONS: usize = 64;
+
     /// One that asks for nothing in particular.
     #[must_use]
     pub fn new() -> Self {
@@ -57,6 +64,17 @@ impl Client {
     }
 
     /// Trusts these issuers beside the system's.
+    ///
+    /// ```
+    /// use reseau::tls::{Client, Roots};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?.cert.pem();
+    /// let ours = Roots::from_pem(made.as_bytes())?;
+    /// let client = Client::new().trust(&ours);
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn trust(self, roots: &Roots) -> Self {
         self.with(|wish| {
@@ -98,23 +116,13 @@ impl Client {
         self.with(|wish| wish.name = Some(name.into()))
     }
 
-    /// Speaks no older version than this.
-    #[must_use]
-    pub fn oldest(self, version: Version) -> Self {
-        self.with(|wish| wish.oldest = Some(version))
-    }
+    choices!();
 
-    /// Keeps so many sessions, and takes them up again: one round trip or a signature less.
+    /// Keeps sessions, and takes them up again: one round trip or a signature less. They are those
+    /// of so many servers, of which the one that was not used for longest gives way.
     #[must_use]
-    pub fn resume(self, sessions_max: usize) -> Self {
-        self.with(|wish| wish.sessions = sessions_max)
-    }
-
-    /// Writes the keys of connections to the file that `SSLKEYLOGFILE` names, if it names one.
-    /// **Whoever has the file can read everything.**
-    #[must_use]
-    pub fn key_log_from_env(self) -> Self {
-        self.with(|wish| wish.key_log = true)
+    pub fn resume(self, servers_max: usize) -> Self {
+        self.with(|wish| wish.sessions = servers_max)
     }
 
     /// The client's side of a connection to a server of that name: a host's name, or an address.
@@ -139,8 +147,8 @@ impl Client {
 
 impl Wish {
     fn config(&self) -> io::Result<ClientConfig> {
-        let builder = ClientConfig::builder_with_details(provider(), calendar());
-        let builder = builder.with_protocol_versions(versions(self.oldest.unwrap_or(OLDEST)));
+        let builder = ClientConfig::builder_with_details(self.choice.provider()?, calendar());
+        let builder = builder.with_protocol_versions(&self.choice.versions()?);
         let builder = self.trust.verify(builder.map_err(unfit)?)?;
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
@@ -150,10 +158,9 @@ impl Wish {
             }
         };
         config.alpn_protocols.clone_from(&self.alpn);
-        config.enable_early_data = self.early;
         config.resumption = match self.sessions {
             0 => Resumption::disabled(),
-            max => Resumption::in_memory_sessions(max),
+            max => Resumption::store(Arc::new(Sessions::new(max))),
         };
         if self.key_log {
             config.key_log = Arc::new(KeyLogFile::new());
@@ -193,6 +200,3 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("alpn", &self.wish.alpn).finish_non_exhaustive()
     }
 }
-
-/// The oldest version that is spoken unless another is asked for.
-const OLDEST: Version = Version::Tls12;

@@ -13,6 +13,7 @@
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
 pub(crate) mod chance;
+mod choice;
 mod client;
 #[cfg(feature = "async")]
 mod compat;
@@ -24,6 +25,7 @@ mod identity;
 mod listener;
 #[cfg(feature = "async")]
 mod maybe;
+mod pem;
 #[cfg(feature = "async")]
 mod played;
 #[cfg(feature = "async")]
@@ -31,13 +33,16 @@ mod room;
 mod roots;
 mod server;
 mod session;
+mod sessions;
 mod side;
 #[cfg(feature = "async")]
 mod split;
 #[cfg(feature = "async")]
 mod stream;
 mod system;
+mod tickets;
 mod unchecked;
+mod unfit;
 
 pub use client::Client;
 pub use error::{Broken, Role};
@@ -55,6 +60,7 @@ pub use side::Side;
 pub use split::{OwnedReadHalf, OwnedWriteHalf};
 #[cfg(feature = "async")]
 pub use stream::TlsStream;
+pub use unfit::Unfit;
 
 use std::io;
 
@@ -63,13 +69,4 @@ use chance::{calendar, provider};
 /// What is wrong with what one was given, as an error.
 fn unfit(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-/// The versions from `oldest` on.
-fn versions(oldest: Version) -> &'static [&'static rustls::SupportedProtocolVersion] {
-    static NEWEST: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    match oldest {
-        Version::Tls12 => rustls::ALL_VERSIONS,
-        Version::Tls13 => NEWEST,
-    }
 }

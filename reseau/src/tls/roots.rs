@@ -1,19 +1,29 @@
 //! Whom to trust: [`Roots`].
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
-use super::unfit;
+use super::pem::Paper;
+use super::{Unfit, unfit};
 
 /// Certificates of those who are trusted to issue certificates.
 ///
 /// ```
-/// let none = reseau::tls::Roots::from_pem(b"there is none in here");
+/// use reseau::tls::{Client, Roots};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+/// let roots = Roots::from_pem(made.cert.pem().as_bytes())?;
+/// let client = Client::new().trust_only(&roots);
+/// # drop(client);
+///
+/// let none = Roots::from_pem(b"there is none in here");
 /// assert_eq!(none.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Roots(Arc<Vec<CertificateDer<'static>>>);
@@ -24,8 +34,7 @@ impl Roots {
     /// # Errors
     /// `InvalidInput` if there is none, or one that cannot be read.
     pub fn from_pem(text: &[u8]) -> io::Result<Self> {
-        let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
-        Self::checked(found.map_err(unfit)?)
+        Self::checked(Paper::text(text).certificates()?)
     }
 
     /// One in DER.
@@ -39,27 +48,32 @@ impl Roots {
     /// Those in a file, PEM or DER.
     ///
     /// # Errors
-    /// The system's, and as [`from_pem`](Self::from_pem).
+    /// The system's, and as [`from_pem`](Self::from_pem), with the name of the file.
     pub fn from_file(path: impl AsRef<Path>) -> io::Result<Self> {
-        let bytes = fs::read(path)?;
-        if is_der(&bytes) { Self::from_der(&bytes) } else { Self::from_pem(&bytes) }
+        let path = path.as_ref();
+        let roots = Self::checked(Paper::file(path)?.certificates()?);
+        Ok(roots.map_err(|error| Unfit::new(error).at(Some(path), None))?)
     }
 
-    /// Those in the files of a directory. Files with none are passed over.
+    /// Those in the files of a directory, such as `openssl rehash` makes one: what is there under
+    /// several names counts once, and files with none are passed over.
     ///
     /// # Errors
     /// The system's; `InvalidInput` if no file has one.
     pub fn from_dir(path: impl AsRef<Path>) -> io::Result<Self> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let path = entry?.path();
+        let path = path.as_ref();
+        let wrong = |error| Unfit::new(error).at(Some(path), None);
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(path).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
             if path.is_file()
                 && let Ok(roots) = Self::from_file(path)
             {
-                found.extend(roots.0.iter().cloned());
+                found.extend(roots.0.iter().map(|one| one.to_vec()));
             }
         }
-        Self::checked(found)
+        let found = found.into_iter().map(CertificateDer::from).collect();
+        Ok(Self::checked(found).map_err(wrong)?)
     }
 
     /// How many there are.
@@ -69,6 +83,18 @@ impl Roots {
     }
 
     /// These and those.
+    ///
+    /// ```
+    /// use reseau::tls::Roots;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    /// # let (ours, theirs) = (made()?.cert.pem(), made()?.cert.pem());
+    /// let ours = Roots::from_pem(ours.as_bytes())?;
+    /// let both = ours.and(&Roots::from_pem(theirs.as_bytes())?);
+    /// assert_eq!(both.count(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         Self(Arc::new(self.0.iter().chain(others.0.iter()).cloned().collect()))
@@ -93,9 +119,4 @@ impl Roots {
     pub(super) fn list(&self) -> impl Iterator<Item = CertificateDer<'static>> + '_ {
         self.0.iter().cloned()
     }
-}
-
-/// DER begins with a sequence whose length takes more than one byte; PEM is text.
-pub(super) fn is_der(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x30, 0x80..=0xff, ..])
 }

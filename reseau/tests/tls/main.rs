@@ -4,6 +4,7 @@
 
 #[cfg(feature = "async")]
 mod backends;
+mod config;
 #[cfg(feature = "async")]
 mod dialling;
 mod handles;

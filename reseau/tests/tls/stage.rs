@@ -47,6 +47,15 @@ impl Authority {
         Papers { chain, key }
     }
 
+    /// For these names.
+    pub(crate) fn identity_of(&self, names: &[&str]) -> Identity {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let params = rcgen::CertificateParams::new(names).unwrap();
+        let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Papers { chain, key: key.serialize_pem() }.identity()
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         self.papers(&rcgen::PKCS_ECDSA_P256_SHA256).identity()
     }
