@@ -26,6 +26,12 @@ pub(super) enum How {
 }
 
 impl Accepted {
+    /// Whether it goes its way by itself.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Here(None) | Self::Queued { idle: false })
+    }
+
     pub(super) fn queued(lane: &mut SendLane, how: How) -> Self {
         match how {
             How::Here => Self::Here(lane.next()),

@@ -536,6 +536,12 @@ impl SendLane {
         self.queued < self.window && !self.connecting
     }
 
+    /// How many bytes there is room for.
+    #[cfg(feature = "tls")]
+    pub(crate) fn space(&self) -> usize {
+        self.window.saturating_sub(self.queued)
+    }
+
     /// Whether a write may find room.
     pub(crate) fn hopeful(&self) -> bool {
         self.room() || !(self.blocked || self.connecting)

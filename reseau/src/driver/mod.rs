@@ -10,6 +10,8 @@
 //! - `uring.rs`, `ready.rs`, `sim.rs` are the kernels; `choose.rs` picks one and says why.
 mod alarm;
 mod ask;
+#[cfg(feature = "tls")]
+mod beneath;
 mod call;
 mod choose;
 mod deadline;
@@ -35,6 +37,8 @@ mod waiters;
 mod words;
 
 pub(crate) use alarm::Alarm;
+#[cfg(feature = "tls")]
+pub(crate) use beneath::Errands;
 pub use choose::{DriverReport, Kind, Tried, probe};
 pub(crate) use choose::{Limits, open};
 pub(crate) use home::{Home, Post, Run, Seat, Unpark, here};

@@ -153,6 +153,18 @@ impl Socket {
         self.dry.store(false, Ordering::Relaxed);
     }
 
+    /// Somebody has taken from the receive lane, and left it so.
+    #[cfg(feature = "tls")]
+    pub(super) fn left_empty(&self, empty: bool) {
+        self.dry.store(empty, Ordering::Relaxed);
+    }
+
+    /// Whether the receive lane has nothing, as far as is known without its lock.
+    #[cfg(feature = "tls")]
+    pub(crate) fn seems_dry(&self) -> bool {
+        self.dry.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn key(&self) -> Option<usize> {
         Some(self.key.load(Ordering::Relaxed)).filter(|key| *key != UNKNOWN)
     }
@@ -332,54 +344,6 @@ impl Socket {
         })
     }
 
-    /// Ready when a whole chunk would be taken at once, unless somebody else sends, too.
-    #[cfg(feature = "tls")]
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.poll_send_lane(Who::Owner, cx, |lane| match lane.open() {
-            true => lane.room().then_some(Ok(())),
-            false => Some(Err(finished())),
-        });
-        polled.map(|answer| answer?)
-    }
-
-    /// As [`poll_send`](Self::poll_send) without waiting, and without a waker that another might
-    /// have left: `WouldBlock` if there is no room.
-    #[cfg(feature = "tls")]
-    pub(crate) fn try_send(self: &Arc<Self>, chunk: &mut Option<Chunk>) -> io::Result<()> {
-        let how = self.how();
-        let asked = ask(&mut self.send_lane(), &mut |lane| {
-            if !lane.open() {
-                return Some(Err(finished()));
-            }
-            lane.room().then(|| {
-                lane.push(chunk.take().expect("a chunk to send"));
-                Ok(Accepted::queued(lane, how))
-            })
-        });
-        let Some(answer) = asked else { return Err(io::ErrorKind::WouldBlock.into()) };
-        self.go_on(answer??);
-        Ok(())
-    }
-
-    /// Queues a chunk though there is no room, and the end of the stream behind it: a last word.
-    #[cfg(feature = "tls")]
-    pub(crate) fn send_last(self: &Arc<Self>, chunk: Option<Chunk>) {
-        let how = self.how();
-        let mut chunk = chunk.filter(|chunk| !chunk.is_empty());
-        let asked = ask(&mut self.send_lane(), &mut |lane| {
-            if lane.open()
-                && let Some(chunk) = chunk.take()
-            {
-                lane.push(chunk);
-            }
-            Some(Accepted::queued(lane, how))
-        });
-        if let Some(Ok(accepted)) = asked {
-            self.go_on(accepted);
-        }
-        let _ = self.poll_finish(&mut Context::from_waker(Waker::noop()));
-    }
-
     /// Copies as much as there is room for. (A borrowed slice never reaches the kernel.)
     pub(crate) fn poll_write(
         self: &Arc<Self>,
@@ -409,7 +373,7 @@ impl Socket {
         Ok(count)
     }
 
-    fn how(self: &Arc<Self>) -> How {
+    pub(super) fn how(self: &Arc<Self>) -> How {
         if self.home.is_here() {
             if self.home.may_send() { How::Directly } else { How::Here }
         } else if self.home.prefers_direct() {
@@ -419,7 +383,7 @@ impl Socket {
         }
     }
 
-    fn go_on(self: &Arc<Self>, accepted: Accepted) {
+    pub(super) fn go_on(self: &Arc<Self>, accepted: Accepted) {
         match accepted {
             Accepted::Here(None) | Accepted::Queued { idle: false } => {}
             Accepted::Here(Some(op)) => self.home.submit(self, Side::Send, op),
@@ -428,7 +392,7 @@ impl Socket {
         }
     }
 
-    fn poll_send_lane<T>(
+    pub(super) fn poll_send_lane<T>(
         &self,
         mut who: Who<'_>,
         cx: &mut Context<'_>,

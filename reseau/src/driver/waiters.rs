@@ -26,6 +26,17 @@ pub(crate) enum Who<'a> {
     Ticket(&'a mut Option<u64>),
 }
 
+impl Who<'_> {
+    /// The same, for another question.
+    #[cfg(feature = "tls")]
+    pub(crate) fn again(&mut self) -> Who<'_> {
+        match self {
+            Self::Owner => Who::Owner,
+            Self::Ticket(ticket) => Who::Ticket(ticket),
+        }
+    }
+}
+
 impl Waiters {
     /// Whether a wake would reach `cx` already.
     pub(crate) fn has(&self, who: &Who<'_>, cx: &Context<'_>) -> bool {

@@ -68,6 +68,11 @@ impl<F: Family> Stream<F> {
     /// When the system does not take the option that makes it a reset; the stream is closed all
     /// the same.
     pub fn abort(self) -> io::Result<()> {
+        self.cut()
+    }
+
+    /// Drops what is queued; whatever closes the stream now closes it at once.
+    pub(crate) fn cut(&self) -> io::Result<()> {
         let told = self.handle().fd().set_linger(Some(Duration::ZERO));
         self.handle().socket().abandon();
         told

@@ -339,18 +339,18 @@ impl Drop for Handle {
 }
 
 /// One of many that may wait for a lane. Its drop withdraws it.
-pub(super) struct Ticket<'a> {
+pub(crate) struct Ticket<'a> {
     socket: &'a Socket,
     side: Side,
     number: Option<u64>,
 }
 
 impl<'a> Ticket<'a> {
-    pub(super) fn new(socket: &'a Socket, side: Side) -> Self {
+    pub(crate) fn new(socket: &'a Socket, side: Side) -> Self {
         Self { socket, side, number: None }
     }
 
-    pub(super) fn who(&mut self) -> Who<'_> {
+    pub(crate) fn who(&mut self) -> Who<'_> {
         Who::Ticket(&mut self.number)
     }
 }
@@ -398,22 +398,22 @@ fn spill(lane: &mut RecvLane, spent: &mut Vec<Item>) {
 }
 
 /// Several places to copy to, filled in order.
-struct Scatter<'a, 'b> {
+pub(crate) struct Scatter<'a, 'b> {
     bufs: &'a mut [IoSliceMut<'b>],
     index: usize,
     filled: usize,
 }
 
 impl<'a, 'b> Scatter<'a, 'b> {
-    fn new(bufs: &'a mut [IoSliceMut<'b>]) -> Self {
+    pub(crate) fn new(bufs: &'a mut [IoSliceMut<'b>]) -> Self {
         Self { bufs, index: 0, filled: 0 }
     }
 
-    fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.bufs.iter().fold(0, |sum, buf| sum.saturating_add(buf.len()))
     }
 
-    fn put(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn put(&mut self, mut bytes: &[u8]) {
         while let Some(buf) = self.bufs.get_mut(self.index).filter(|_| !bytes.is_empty()) {
             let space = &mut buf[self.filled..];
             let step = space.len().min(bytes.len());

@@ -76,6 +76,8 @@ pub(crate) use attempt::Attempt;
 pub use builder::Socket;
 pub use datagram::Datagram;
 pub use detach::{Detached, DetachedListener};
+#[cfg(feature = "tls")]
+pub(crate) use handle::{Scatter, Ticket};
 pub use listener::Listener;
 pub use ready::{Interest, Ready};
 pub use seqpacket::{UnixSeqpacket, UnixSeqpacketListener};

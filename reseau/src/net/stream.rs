@@ -289,12 +289,6 @@ impl<F: Family> Stream<F> {
         self.handle.socket().poll_writable(Who::Owner, cx)
     }
 
-    /// For TLS, which has halves of its own: one reads, one writes.
-    #[cfg(feature = "tls")]
-    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Chunk>>> {
-        self.handle.poll_recv(cx)
-    }
-
     /// Looks at the first byte, which stays. `None` is the end.
     #[cfg(feature = "tls")]
     pub(crate) fn poll_first(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
@@ -303,14 +297,14 @@ impl<F: Family> Stream<F> {
         peeked.map_ok(|count| (count > 0).then_some(first[0]))
     }
 
-    /// For what writes: its lane.
+    /// For TLS: its lanes.
     #[cfg(feature = "tls")]
     pub(crate) fn lane(&self) -> &Arc<Socket> {
         self.handle.socket()
     }
 
     /// The same stream, said to be of another family.
-    pub(super) fn cast<G: Family>(self) -> Stream<G> {
+    pub(crate) fn cast<G: Family>(self) -> Stream<G> {
         Stream { handle: self.handle, lent: self.lent, family: PhantomData }
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::{fmt, mem};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig};
-use rustls::{NamedGroup, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, Error as Cause, HandshakeKind};
+use rustls::{NamedGroup, ServerConfig, ServerConnection};
 
 use super::chance::Chance;
 use super::error::{Broken, Role};
@@ -24,6 +24,8 @@ pub(crate) struct Engine {
     connection: Box<Connection>,
     chance: Chance,
     role: Role,
+    /// How many bytes were decrypted and not taken yet.
+    ready: usize,
     /// What went wrong, for good.
     broken: Option<Broken>,
     /// The transport has ended.
@@ -43,6 +45,15 @@ pub(crate) enum Plain<'a> {
     Starved,
     /// The peer has said that it was all.
     End,
+}
+
+/// Why nothing can be sealed.
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
+pub(crate) enum NoSeal {
+    /// The connection is over, for this reason.
+    Broken(Broken),
+    /// We have said that it was all.
+    Finished,
 }
 
 impl Engine {
@@ -65,7 +76,16 @@ impl Engine {
     fn new(chance: Chance, mut connection: Connection, role: Role) -> Self {
         connection.set_buffer_limit(Some(SEALED_MAX));
         let connection = Box::new(connection);
-        Self { connection, chance, role, broken: None, cut: false, closed: false, finished: false }
+        Self {
+            connection,
+            chance,
+            role,
+            ready: 0,
+            broken: None,
+            cut: false,
+            closed: false,
+            finished: false,
+        }
     }
 
     /// Takes ciphertext, and says how much of it: all, unless plaintext is there to be taken first.
@@ -81,9 +101,15 @@ impl Engine {
             if self.closed {
                 return Ok(bytes.len()); // Nothing that comes after the end counts.
             }
-            // An error here says that plaintext is to be taken first.
-            let Ok(1..) = self.connection.read_tls(&mut left) else { break };
-            self.process();
+            match self.connection.read_tls(&mut left) {
+                Ok(1..) => self.process(),
+                _ if self.ready > 0 => break, // To be taken first.
+                _ => {
+                    let cause = Cause::General("a message is longer than any may be".into());
+                    let handshaking = self.is_handshaking();
+                    self.broken = Some(Broken::new(self.role, handshaking, cause));
+                }
+            }
         }
         match &self.broken {
             Some(broken) => Err(broken.clone()),
@@ -99,7 +125,10 @@ impl Engine {
     fn process(&mut self) {
         let handshaking = self.connection.is_handshaking();
         match self.chance.over(|| self.connection.process_new_packets()) {
-            Ok(state) => self.closed |= state.peer_has_closed(),
+            Ok(state) => {
+                self.closed |= state.peer_has_closed();
+                self.ready = state.plaintext_bytes_to_read();
+            }
             Err(error) => self.broken = Some(Broken::new(self.role, handshaking, error)),
         }
     }
@@ -127,11 +156,43 @@ impl Engine {
     #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn consume(&mut self, count: usize) {
         self.connection.reader().consume(count);
+        self.ready = self.ready.saturating_sub(count);
     }
 
     /// Copies what was decrypted; 0 if there is nothing.
     pub(crate) fn take(&mut self, space: &mut [u8]) -> usize {
-        self.connection.reader().read(space).unwrap_or(0)
+        let count = self.connection.reader().read(space).unwrap_or(0);
+        self.ready = self.ready.saturating_sub(count);
+        count
+    }
+
+    /// How many bytes were decrypted and not taken yet.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn ready(&self) -> usize {
+        self.ready
+    }
+
+    /// Whether nothing more will come than was decrypted.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed || self.cut || self.broken.is_some()
+    }
+
+    /// Why nothing can be sealed, if so.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn sealing(&self) -> Result<(), NoSeal> {
+        match &self.broken {
+            Some(broken) => Err(NoSeal::Broken(broken.clone())),
+            None if self.finished => Err(NoSeal::Finished),
+            None => Ok(()),
+        }
+    }
+
+    /// Seals what the protocol itself has to answer and what would wait for the next plaintext
+    /// otherwise: that keys were changed, as the peer has asked for.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn answer(&mut self) {
+        self.seal(&[]);
     }
 
     /// Encrypts as much as there is room for, and says how much that was. None is taken before the

@@ -101,6 +101,18 @@ impl Broken {
         matches!(cause, Cause::InvalidCertificate(_) | Cause::NoCertificatesPresented)
     }
 
+    /// What an operation says that has met it. In a handshake, it is the handshake that says it.
+    pub(super) fn met_by(self, operation: Operation) -> io::Error {
+        let operation = match (self.handshaking, self.role) {
+            _ if self.is_spoilt() => Operation::Send,
+            (true, Role::Client) => Operation::Connect,
+            (true, Role::Server) => Operation::Accept,
+            (false, _) => operation,
+        };
+        let cause = io::Error::new(self.kind(), self);
+        Error::new(operation, cause).phase_at(Phase::Tls).into()
+    }
+
     fn kind(&self) -> io::ErrorKind {
         match self.cause {
             Why::Cut => io::ErrorKind::UnexpectedEof,
@@ -196,14 +208,7 @@ impl StdError for Broken {
 
 impl From<Broken> for io::Error {
     fn from(broken: Broken) -> Self {
-        let operation = match (broken.handshaking, broken.role) {
-            _ if broken.is_spoilt() => Operation::Send,
-            (true, Role::Client) => Operation::Connect,
-            (true, Role::Server) => Operation::Accept,
-            (false, _) => Operation::Recv,
-        };
-        let cause = Self::new(broken.kind(), broken);
-        Error::new(operation, cause).phase_at(Phase::Tls).into()
+        broken.met_by(Operation::Recv)
     }
 }
 

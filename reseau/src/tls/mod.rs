@@ -12,15 +12,25 @@
 //! **The end is told from a cut.** A peer that is done says so (close_notify). A connection that
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
+#[cfg(feature = "async")]
+mod calls;
 pub(crate) mod chance;
 mod choice;
 mod client;
 #[cfg(feature = "async")]
+mod closing;
+#[cfg(feature = "async")]
 mod compat;
+#[cfg(feature = "async")]
+mod core;
 pub(crate) mod engine;
 mod error;
+#[cfg(feature = "async")]
+mod facts;
 mod failure;
 mod identity;
+#[cfg(feature = "async")]
+mod link;
 #[cfg(feature = "async")]
 mod listener;
 #[cfg(feature = "async")]
@@ -31,6 +41,8 @@ mod played;
 #[cfg(feature = "async")]
 mod room;
 mod roots;
+#[cfg(feature = "async")]
+mod sealed;
 mod server;
 mod session;
 mod sessions;
@@ -57,7 +69,7 @@ pub use server::{ClientCerts, Server};
 pub use session::{Session, Version};
 pub use side::Side;
 #[cfg(feature = "async")]
-pub use split::{OwnedReadHalf, OwnedWriteHalf};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 #[cfg(feature = "async")]
 pub use stream::TlsStream;
 pub use unfit::Unfit;

@@ -315,7 +315,7 @@ impl<F: Family> Room<F> {
 
 impl<F: Family> Arrival<F> {
     fn step(self, server: &Server, cx: &mut Context<'_>) -> Step<F> {
-        let mut stream = match self {
+        let stream = match self {
             Self::Tls(stream) => stream,
             Self::Unknown(stream) => match stream.poll_first(cx) {
                 Poll::Pending => return Step::Waits(Self::Unknown(stream)),

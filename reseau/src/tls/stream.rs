@@ -1,85 +1,123 @@
 //! TLS for tasks: [`TlsStream`].
+use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::io;
+use std::marker::PhantomData;
+#[cfg(feature = "tokio")]
+use std::task::ready;
+use std::task::{Context, Poll};
 use std::time::Instant;
-use std::{fmt, io, mem};
 
+use super::calls;
 use super::chance::Chance;
-use super::engine::{Engine, Plain};
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf};
-use super::{Session, Side};
+use super::link::Link;
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{Session, Side as Speaker};
 use crate::addr::{Any, Family};
-use crate::net::Stream;
+use crate::driver::{Side, Who};
+use crate::net::{Interest, Ready, Scatter, Stream, Ticket};
 use crate::pool::Chunk;
 use crate::rt::timeout_at;
-use crate::sync::lock;
 
-/// A connection that speaks TLS, made by [`Stream::start_tls`].
+/// A connection that speaks TLS, made by [`Stream::start_tls`], by a dial
+/// ([`Connect::tls`](crate::dial::Connect::tls)) or by a listener.
 ///
 /// Its calls are those of [`Stream`], and mean the same: every future may be dropped at any time,
-/// and nothing is lost or sent twice. Dropping the stream sends what was sent, and closes it
-/// without a word, which the peer takes for a cut: [`finish`](Self::finish) says that it was all.
+/// and nothing is lost or sent twice. Bytes are plaintext; windows and
+/// [`unsent`](Self::unsent) count what is on the wire.
 ///
-/// ```no_run
+/// Dropping it closes the connection without a word: what was sent goes out still, and then the
+/// peer sees a cut. [`finish`](Self::finish) or [`close`](Self::close) say that it was all.
+/// Whatever ends it stays its end: an error is said again and again, behind all that came before
+/// it, and [`tls::Broken`](super::Broken) tells which side found it, when, and what it was.
+///
+/// ```
 /// # fn main() -> std::io::Result<()> {
 /// # reseau::block_on(async {
-/// use reseau::tls::Client;
-/// let stream = reseau::connect("example.com:443").await?;
-/// let mut stream = stream.start_tls(Client::new().to("example.com")).await?;
-/// stream.send("GET / HTTP/1.0\r\nhost: example.com\r\n\r\n").await?;
-/// while let Some(chunk) = stream.recv().await? {
-///     println!("{} bytes", chunk.len());
+/// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+/// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+/// # use reseau::tls::{Client, Identity, Roots, Server};
+/// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+/// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+/// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+/// # let addr = listener.local_addr()?;
+/// # let accepting = reseau::spawn(async move {
+/// #     listener.accept().await?.0.start_tls(&server).await
+/// # });
+/// # let stream = reseau::TcpStream::connect(addr).await?;
+/// # let mut client = stream.start_tls(client.to("localhost")).await?;
+/// # let mut server = accepting.await.unwrap()?;
+/// client.send("what time is it?").await?;
+/// client.finish().await?; // No more questions.
+/// while let Some(chunk) = server.recv().await? {
+///     server.send(chunk).await?;
 /// }
+/// server.close().await?;
+///
+/// let mut answer = [0; 16];
+/// client.read_exact(&mut answer).await?;
+/// assert_eq!(&answer, b"what time is it?");
+/// assert!(client.recv().await?.is_none()); // The server has said so: nothing was cut off.
 /// # Ok(())
 /// # })
 /// # }
 /// ```
+///
+/// **What is not there**, because there is no TLS in the kernel: `detach`, `into_std` and
+/// `from_std`, which would part the connection from its keys; `recv_fds` and `send_fds`, whose
+/// bytes would be plaintext; and no view of the [`Stream`] itself, whose calls would take or add
+/// bytes behind TLS's back. What one may want to know of it is here: addresses, options
+/// ([`get`](Self::get), [`set`](Self::set)), the borrowed descriptor.
 pub struct TlsStream<F: Family = Any> {
-    pub(super) link: Link<F>,
-    pub(super) inlet: Inlet,
-    pub(super) outlet: Outlet,
-}
-
-/// What both directions have in common. The engine's lock is held for arithmetic alone: never
-/// while something is received, sent, or woken.
-pub(super) struct Link<F: Family> {
-    pub(super) stream: Stream<F>,
-    pub(super) engine: Mutex<Engine>,
-}
-
-/// What is only the reader's.
-#[derive(Default)]
-pub(super) struct Inlet {
-    feed: Feed,
-    /// Plaintext of which somebody wanted more than there was. It comes first.
-    kept: Vec<u8>,
-}
-
-/// Ciphertext that was received and not fed yet.
-#[derive(Default)]
-struct Feed(Chunk);
-
-/// What is only the writer's. So nobody else sends, and ciphertext goes out in order.
-#[derive(Default)]
-pub(super) struct Outlet {
-    /// Ciphertext that its lane has not taken yet.
-    sealed: Option<Chunk>,
+    /// On the heap, so that futures that hold a stream are small.
+    link: Box<Link>,
+    /// What `poll_fill_buf` has lent: a view of what is still queued.
+    lent: Chunk,
+    family: PhantomData<fn() -> F>,
 }
 
 impl<F: Family> Stream<F> {
     /// Speaks TLS from here on, as a client of a name or as a server, and makes the handshake.
     ///
     /// What was said before stays what it was. What this stream has received ahead belongs to TLS;
-    /// bytes that were taken from it already go in by [`Side::received`]. Dropping the future
-    /// closes the connection.
+    /// bytes that were taken from it already go in by [`Side::received`](super::Side::received).
+    /// Dropping the future closes the connection.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// use reseau::tls::{Client, Identity, Roots, Server};
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// let accepting = reseau::spawn(async move {
+    ///     let (mut stream, _) = listener.accept().await?;
+    ///     assert_eq!(&*stream.recv().await?.unwrap(), b"STARTTLS\r\n");
+    ///     stream.send("go ahead\r\n").await?;
+    ///     stream.start_tls(&server).await
+    /// });
+    ///
+    /// let mut stream = TcpStream::connect(addr).await?;
+    /// stream.send("STARTTLS\r\n").await?;
+    /// assert_eq!(&*stream.recv().await?.unwrap(), b"go ahead\r\n");
+    /// let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// let stream = stream.start_tls(client.to("localhost")).await?;
+    /// assert_eq!(stream.session().peer_chain().len(), 1);
+    /// # accepting.await.unwrap()?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What is wrong with the other side or its certificate ([`tls::Broken`](super::Broken)), or
     /// with this side's configuration; `TimedOut` once a deadline has passed; else as for reading
     /// and writing.
-    pub async fn start_tls(self, side: impl Into<Side>) -> io::Result<TlsStream<F>> {
-        let (mut stream, deadline) = TlsStream::begin(self, side.into())?;
+    pub async fn start_tls(self, side: impl Into<Speaker>) -> io::Result<TlsStream<F>> {
+        let (stream, deadline) = TlsStream::begin(self, side.into())?;
         let handshake = poll_fn(|cx| stream.poll_handshake(cx));
         match deadline {
             None => handshake.await?,
@@ -92,47 +130,24 @@ impl<F: Family> Stream<F> {
 }
 
 impl<F: Family> TlsStream<F> {
+    pub(super) fn new(link: Box<Link>) -> Self {
+        Self { link, lent: Chunk::default(), family: PhantomData }
+    }
+
     /// Before its handshake, and when that is late.
-    pub(super) fn begin(stream: Stream<F>, side: Side) -> io::Result<(Self, Option<Instant>)> {
+    pub(super) fn begin(stream: Stream<F>, side: Speaker) -> io::Result<(Self, Option<Instant>)> {
         let (engine, received, deadline) = side.start(Chance::of(stream.lane().fd()))?;
-        let link = Link { stream, engine: Mutex::new(engine) };
-        let inlet = Inlet { feed: Feed(Chunk::from(received)), kept: Vec::new() };
-        Ok((Self { link, inlet, outlet: Outlet::default() }, deadline))
+        Ok((Self::new(Box::new(Link::new(stream, engine, received))), deadline))
     }
 
     /// Makes the handshake: ready when it is done, or has failed.
-    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.outlet.poll_push(&self.link, cx))?;
-            if !lock(&self.link.engine).is_handshaking() {
-                return Poll::Ready(Ok(()));
-            }
-            let fed = ready!(self.inlet.feed.poll(&self.link, cx));
-            if fed.is_err() {
-                // The peer is told why, if there is room.
-                self.outlet.push(&self.link);
-                return Poll::Ready(fed);
-            }
-        }
+    pub(super) fn poll_handshake(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_handshake(cx)
     }
 
-    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Chunk>>> {
-        let polled = self.inlet.poll_recv(&self.link, cx);
-        self.outlet.push(&self.link);
-        polled
-    }
-
-    pub(super) fn poll_read(
-        &mut self,
-        space: &mut [u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let polled = self.inlet.poll_read(&self.link, space, cx);
-        self.outlet.push(&self.link);
-        polled
-    }
-
-    /// Sends what is sealed, says that nothing more will come, and closes.
+    /// Sends what is queued, says that nothing more will come, and closes.
+    ///
+    /// To drop a stream says nothing, and the peer takes it for a cut.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -140,376 +155,291 @@ impl<F: Family> TlsStream<F> {
         self.finish().await
     }
 
-    /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
+    /// Two halves, one to read and one to write, which borrow the stream.
     ///
-    /// # Errors
-    /// If none can be made so: for no bytes, or too many.
-    pub fn export(&self, label: &[u8], context: Option<&[u8]>, keys: &mut [u8]) -> io::Result<()> {
-        lock(&self.link.engine).export(label, context, keys)
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// let (mut read, mut write) = client.split();
+    /// let echo = reseau::spawn(async move {
+    ///     while let Some(chunk) = server.recv().await? {
+    ///         server.send(chunk).await?;
+    ///     }
+    ///     server.close().await
+    /// });
+    /// write.send("there and back").await?;
+    /// write.finish().await?;
+    /// assert_eq!(&*read.recv().await?.unwrap(), b"there and back");
+    /// echo.await.unwrap()?;
+    /// assert!(client.recv().await?.is_none()); // The stream is whole again.
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_, F>, WriteHalf<'_, F>) {
+        split::borrowed(&self.link)
     }
 
     /// Two halves, one to read and one to write, for two tasks or two threads.
     ///
     /// Dropping the writing half says that nothing more will be written, as
-    /// [`finish`](Self::finish) does; the connection closes when both are gone. What the protocol
-    /// itself has to answer goes out with the next write.
+    /// [`finish`](Self::finish) does; the connection closes when both are gone.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// let (mut read, mut write) = client.into_split();
+    /// let echo = reseau::spawn(async move {
+    ///     while let Some(chunk) = server.recv().await? {
+    ///         server.send(chunk).await?;
+    ///     }
+    ///     server.close().await
+    /// });
+    /// write.send("there and back").await?;
+    /// let mut bytes = [0; 14];
+    /// read.read_exact(&mut bytes).await?;
+    /// let mut client = read.reunite(write).expect("two halves of one stream");
+    /// client.finish().await?;
+    /// echo.await.unwrap()?;
+    /// assert!(client.recv().await?.is_none());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf<F>, OwnedWriteHalf<F>) {
-        split::owned(self)
+        split::owned(*self.link)
+    }
+
+    /// The points in time at which receiving and sending are late; `None`: never.
+    ///
+    /// From then on, calls of that direction fail with `TimedOut`, those that wait already
+    /// included, until a later deadline is set. Nothing is lost by it: what comes in the meantime
+    /// is queued, what was sent goes out.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// use std::time::{Duration, Instant};
+    /// client.set_deadlines(Some(Instant::now() + Duration::from_millis(10)), None);
+    /// let late = client.recv().await.unwrap_err();
+    /// assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+    /// client.set_deadlines(None, None);
+    /// server.send("sorry").await?;
+    /// assert_eq!(&*client.recv().await?.unwrap(), b"sorry");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
+        self.link.stream.set_deadlines(recv, send);
+    }
+
+    /// How many bytes each direction may hold before it stops asking for more (receiving), or
+    /// taking more (sending). One byte at least. It is ciphertext that counts.
+    ///
+    /// A receive that is under way may go over it by a burst, and a write by a record.
+    pub fn set_window(&self, bytes: usize) {
+        self.link.stream.set_window(bytes);
+    }
+
+    /// As [`set_window`](Self::set_window), for receiving alone: how many bytes may be received
+    /// ahead of the caller. From there on the peer is held back.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// server.set_recv_window(16 << 10);
+    /// client.send("hello").await?;
+    /// server.readable().await?; // Holds no buffer while it waits.
+    /// assert_eq!(server.queued(), 5);
+    /// assert_eq!(server.peek(&mut [0; 9]).await?, 5);
+    /// assert_eq!(server.try_read(&mut [0; 9])?, 5);
+    /// let nothing = server.try_read(&mut [0; 9]).unwrap_err();
+    /// assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn set_recv_window(&self, bytes: usize) {
+        self.link.stream.set_recv_window(bytes);
+    }
+
+    /// As [`set_window`](Self::set_window), for sending alone: how many bytes may wait for the
+    /// peer. From there on the caller is held back.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// client.set_send_window(1000);
+    /// while client.try_write(&[0; 300]).is_ok() {} // The server reads nothing.
+    /// assert!(client.unsent() >= 1000);
+    /// client.abort()?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn set_send_window(&self, bytes: usize) {
+        self.link.stream.set_send_window(bytes);
+    }
+
+    /// How many bytes were received and not yet taken: plaintext, and what is still sealed, in the
+    /// size that it has so. What the protocol says of itself (a server's tickets) counts until it
+    /// is looked at.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.link.queued()
+    }
+
+    /// How many bytes, sealed ones, the system has not taken yet.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.link.stream.unsent()
+    }
+
+    /// Takes the error that the system keeps for this socket. Errors that reading or writing has
+    /// met are not among them.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.link.stream.take_error()
+    }
+
+    /// Ready when there is something to read: bytes, the end, or an error. The last task that
+    /// waits for reading by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// None: what is wrong, reading says.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_readable(Who::Owner, cx).map(Ok)
+    }
+
+    /// Ready when there is room to write, or when writing would fail. The last task that waits
+    /// for writing by way of a `poll_` call is the one that is woken.
+    ///
+    /// # Errors
+    /// None: what is wrong, writing says.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.lane().poll_writable(Who::Owner, cx)
+    }
+
+    /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    /// # let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    /// # use reseau::tls::{Client, Identity, Roots, Server};
+    /// # let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes())?);
+    /// # let client = Client::new().trust_only(&Roots::from_pem(chain.as_bytes())?);
+    /// # let listener = reseau::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let addr = listener.local_addr()?;
+    /// # let accepting = reseau::spawn(async move {
+    /// #     listener.accept().await?.0.start_tls(&server).await
+    /// # });
+    /// # let stream = reseau::TcpStream::connect(addr).await?;
+    /// # let mut client = stream.start_tls(client.to("localhost")).await?;
+    /// # let mut server = accepting.await.unwrap()?;
+    /// let (mut one, mut other) = ([0; 32], [1; 32]);
+    /// client.export(b"EXPORTER-example", None, &mut one)?;
+    /// server.export(b"EXPORTER-example", None, &mut other)?;
+    /// assert_eq!(one, other);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` if none can be made so: for no bytes, or too many.
+    pub fn export(&self, label: &[u8], context: Option<&[u8]>, keys: &mut [u8]) -> io::Result<()> {
+        self.link.core().engine.export(label, context, keys)
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) fn into_link(self) -> Box<Link> {
+        self.link
+    }
+
+    pub(super) fn parts(&mut self) -> (&Link, &mut Chunk) {
+        (&self.link, &mut self.lent)
     }
 }
 
-impl Feed {
-    /// Feeds what was received, or receives. Ready when either was done.
-    fn poll<F: Family>(&mut self, link: &Link<F>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.0.is_empty() {
-            match ready!(link.stream.poll_recv(cx))? {
-                Some(chunk) => self.0 = chunk,
-                None => {
-                    let mut engine = lock(&link.engine);
-                    engine.feed_end();
-                    let handshaking = engine.is_handshaking();
-                    return Poll::Ready(if handshaking {
-                        Ok(engine.plain().map(drop)?)
-                    } else {
-                        Ok(())
-                    });
-                }
-            }
-        }
-        let mut engine = lock(&link.engine);
-        let (fed, handshaking) = (engine.feed(&self.0), engine.is_handshaking());
-        drop(engine);
-        match fed {
-            Ok(count) if count < self.0.len() => self.0.advance(count),
-            // A view that is kept would keep a block of the pool.
-            Ok(_) => self.0 = Chunk::default(),
-            Err(broken) => {
-                self.0 = Chunk::default();
-                if handshaking {
-                    return Poll::Ready(Err(broken.into()));
-                } // Else reading says so, behind what came before.
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
+calls::reading!([F: Family] TlsStream<F>);
+calls::writing!([F: Family] TlsStream<F>);
+calls::ends!([F: Family] TlsStream<F>);
 
-    /// Shows `take` the plaintext that is there; it says how much it took. `None` is the end.
-    fn poll_plain<F: Family, T>(
-        &mut self,
-        link: &Link<F>,
-        mut take: impl FnMut(&[u8]) -> (usize, T),
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<Option<T>>> {
-        loop {
-            {
-                let mut engine = lock(&link.engine);
-                match engine.plain()? {
-                    Plain::Bytes(bytes) => {
-                        let (count, value) = take(bytes);
-                        engine.consume(count);
-                        return Poll::Ready(Ok(Some(value)));
-                    }
-                    Plain::End => return Poll::Ready(Ok(None)),
-                    Plain::Starved => {}
-                }
-            }
-            ready!(self.poll(link, cx))?;
-        }
+impl<F: Family> fmt::Debug for TlsStream<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsStream").field(&self.link.stream).finish()
     }
 }
-
-impl Inlet {
-    pub(super) fn poll_recv<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<Option<Chunk>>> {
-        if !self.kept.is_empty() {
-            return Poll::Ready(Ok(Some(Chunk::from(mem::take(&mut self.kept)))));
-        }
-        self.feed.poll_plain(link, |bytes| (bytes.len(), Chunk::copy_from(bytes)), cx)
-    }
-
-    pub(super) fn poll_read<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        space: &mut [u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if space.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let mut copy = |bytes: &[u8]| {
-            let count = bytes.len().min(space.len());
-            space[..count].copy_from_slice(&bytes[..count]);
-            (count, count)
-        };
-        if !self.kept.is_empty() {
-            let (count, _) = copy(&self.kept);
-            self.kept.drain(..count);
-            return Poll::Ready(Ok(count));
-        }
-        self.feed.poll_plain(link, copy, cx).map_ok(Option::unwrap_or_default)
-    }
-
-    /// Fills `space` once enough has come for all of it.
-    pub(super) fn poll_exact<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        space: &mut [u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let Self { feed, kept } = self;
-        while kept.len() < space.len() {
-            let keep = |bytes: &[u8]| {
-                kept.extend_from_slice(bytes);
-                (bytes.len(), ())
-            };
-            if ready!(feed.poll_plain(link, keep, cx))?.is_none() {
-                let what = "the stream ended before all the bytes were there";
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what)));
-            }
-        }
-        space.copy_from_slice(&kept[..space.len()]);
-        kept.drain(..space.len());
-        Poll::Ready(Ok(space.len()))
-    }
-}
-
-impl Outlet {
-    /// Gives its lane what is sealed, if there is room. What goes wrong, the next write says.
-    pub(super) fn push<F: Family>(&mut self, link: &Link<F>) {
-        self.drain(link);
-        if self.sealed.is_some() {
-            let _ = link.stream.lane().try_send(&mut self.sealed);
-        }
-    }
-
-    /// Gives its lane all that is sealed.
-    pub(super) fn poll_push<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            self.drain(link);
-            if self.sealed.is_none() {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(link.stream.lane().poll_room(cx))?;
-            link.stream.lane().try_send(&mut self.sealed)?;
-        }
-    }
-
-    /// Encrypts the whole chunk as soon as there is room for it, and none of it before.
-    pub(super) fn poll_send<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        chunk: &mut Option<Chunk>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.poll_push(link, cx))?;
-        ready!(link.stream.lane().poll_room(cx))?;
-        let chunk = chunk.take().unwrap_or_default();
-        let mut sealed = Vec::with_capacity(chunk.len() + RECORD_EXTRA);
-        {
-            let (mut engine, mut left) = (lock(&link.engine), &chunk[..]);
-            while !left.is_empty() {
-                let count = engine.seal(left);
-                if count == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-                }
-                left = &left[count..];
-                while engine.wants_to_send() {
-                    engine.send_to(&mut sealed)?;
-                }
-            }
-        }
-        self.sealed = (!sealed.is_empty()).then(|| Chunk::from(sealed));
-        self.push(link);
-        Poll::Ready(Ok(()))
-    }
-
-    pub(super) fn poll_write<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        bytes: &[u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let part = &bytes[..bytes.len().min(WRITE_MAX)];
-        // Nothing is copied before there is room.
-        ready!(self.poll_push(link, cx))?;
-        ready!(link.stream.lane().poll_room(cx))?;
-        self.poll_send(link, &mut Some(Chunk::copy_from(part)), cx).map_ok(|()| part.len())
-    }
-
-    pub(super) fn poll_flush<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.poll_push(link, cx))?;
-        link.stream.lane().poll_flush(cx)
-    }
-
-    pub(super) fn poll_finish<F: Family>(
-        &mut self,
-        link: &Link<F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        lock(&link.engine).finish();
-        ready!(self.poll_push(link, cx))?;
-        link.stream.lane().poll_finish(cx)
-    }
-
-    /// Says that nothing more will be sent, and waits for nothing.
-    pub(super) fn finish_soon<F: Family>(&mut self, link: &Link<F>) {
-        self.push(link);
-        lock(&link.engine).finish();
-        let waiting = self.sealed.take();
-        self.drain(link);
-        let lane = link.stream.lane();
-        match waiting {
-            None => lane.send_last(self.sealed.take()),
-            Some(first) => {
-                let last = self.sealed.take().unwrap_or_default();
-                lane.send_last(Some(Chunk::from([&*first, &*last].concat())));
-            }
-        }
-    }
-
-    /// What the engine has to send, behind what there is already.
-    fn drain<F: Family>(&mut self, link: &Link<F>) {
-        if self.sealed.is_some() {
-            return;
-        }
-        let mut sealed = Vec::new();
-        let mut engine = lock(&link.engine);
-        while engine.wants_to_send() && engine.send_to(&mut sealed).is_ok() {}
-        drop(engine);
-        self.sealed = (!sealed.is_empty()).then(|| Chunk::from(sealed));
-    }
-}
-
-impl<F: Family> Link<F> {
-    pub(super) fn session(&self) -> Session {
-        lock(&self.engine).session()
-    }
-}
-
-/// The calls of what reads: it has a `link` and an `inlet`.
-macro_rules! reading {
-    ($type:ident) => {
-        impl<F: Family> $type<F> {
-            /// The next bytes of plaintext; `None` once the peer has said that it was all.
-            ///
-            /// Dropping the future loses nothing.
-            ///
-            /// # Errors
-            /// `UnexpectedEof` if the connection ended without that word; what is wrong with what
-            /// came, again and again; else as the stream's.
-            pub async fn recv(&mut self) -> io::Result<Option<Chunk>> {
-                poll_fn(|cx| self.poll_recv(cx)).await
-            }
-
-            /// Fills `buf`, all or nothing, and says its length. Dropping the future loses nothing.
-            ///
-            /// # Errors
-            /// `UnexpectedEof` if the connection ends before; else as [`recv`](Self::recv).
-            pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                poll_fn(|cx| self.inlet.poll_exact(&self.link, buf, cx)).await
-            }
-        }
-    };
-}
-
-/// The calls of what writes: it has a `link` and an `outlet`.
-macro_rules! writing {
-    ($type:ident) => {
-        impl<F: Family> $type<F> {
-            /// Waits for room, encrypts the whole chunk, and gives it to the socket's loop, which
-            /// sends it in order, whatever happens to the caller.
-            ///
-            /// Dropping the future before it is done sends nothing of the chunk.
-            ///
-            /// # Errors
-            /// As the stream's.
-            pub async fn send(&mut self, chunk: impl Into<Chunk>) -> io::Result<()> {
-                let mut chunk = Some(chunk.into());
-                poll_fn(|cx| self.outlet.poll_send(&self.link, &mut chunk, cx)).await
-            }
-
-            /// Waits until the system has taken all that was sent or written.
-            ///
-            /// # Errors
-            /// As [`send`](Self::send).
-            pub async fn flush(&mut self) -> io::Result<()> {
-                poll_fn(|cx| self.outlet.poll_flush(&self.link, cx)).await
-            }
-
-            /// Says that nothing more will be sent, behind all that was: first by TLS's own word,
-            /// then by the stream's. Waits until the system has taken it.
-            ///
-            /// # Errors
-            /// As [`send`](Self::send).
-            pub async fn finish(&mut self) -> io::Result<()> {
-                poll_fn(|cx| self.outlet.poll_finish(&self.link, cx)).await
-            }
-        }
-    };
-}
-
-/// The calls of streams and of both halves: they have a `link`.
-macro_rules! ends {
-    ($type:ident) => {
-        impl<F: Family> $type<F> {
-            /// What was agreed upon in the handshake.
-            #[must_use]
-            pub fn session(&self) -> Session {
-                self.link.session()
-            }
-
-            /// The points in time at which receiving and sending are late; `None`: never. Nothing
-            /// is lost by it.
-            pub fn set_deadlines(&self, recv: Option<Instant>, send: Option<Instant>) {
-                self.link.stream.set_deadlines(recv, send);
-            }
-
-            /// The address of this end.
-            ///
-            /// # Errors
-            /// The system's.
-            pub fn local_addr(&self) -> io::Result<F::Addr> {
-                self.link.stream.local_addr()
-            }
-
-            /// The address of the other end.
-            ///
-            /// # Errors
-            /// `NotConnected` once the connection is gone, on systems that forget it then.
-            pub fn peer_addr(&self) -> io::Result<F::Addr> {
-                self.link.stream.peer_addr()
-            }
-        }
-
-        impl<F: Family> fmt::Debug for $type<F> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($type)).field(&self.link.stream).finish()
-            }
-        }
-    };
-}
-
-pub(super) use {ends, reading, writing};
-reading!(TlsStream);
-writing!(TlsStream);
-ends!(TlsStream);
-
-/// What a half has of its link.
-pub(super) type Shared<F> = Arc<Link<F>>;
-
-/// What one record adds to its plaintext, and a little more.
-const RECORD_EXTRA: usize = 64;
-
-/// How much one write takes: the plaintext of a record.
-const WRITE_MAX: usize = 16 << 10;
