@@ -158,14 +158,28 @@ fn fmt_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt:
             write!(f, "certificate is not for {}", expected.to_str())?;
             match presented.as_slice() {
                 [] => f.write_str(", nor for any name"),
-                names => write!(f, ", but for {}", names.join(", ")),
+                names => {
+                    let names: Vec<_> = names.iter().map(|name| plain(name)).collect();
+                    write!(f, ", but for {}", names.join(", "))
+                }
             }
+        }
+        CertificateError::InvalidPurposeContext { required, presented } => {
+            let purposes: Vec<_> = presented.iter().map(ToString::to_string).collect();
+            write!(f, "certificate is not for {required}, but for {}", purposes.join(", "))
         }
         CertificateError::UnknownIssuer => {
             f.write_str("certificate's issuer is not among those that are trusted")
         }
+        CertificateError::Other(cause) => write!(f, "certificate: {}", cause.0),
         other => write!(f, "certificate: {other}"),
     }
+}
+
+/// A name without the word for its kind: `DnsName("example.com")`.
+fn plain(name: &str) -> &str {
+    let bare = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    bare.unwrap_or(name).trim_matches('"')
 }
 
 /// A span of time in the unit that says most.
@@ -249,6 +263,13 @@ mod tests {
         assert_eq!(error.to_string(), told);
         let found = Broken::of(&error).expect("it is about TLS");
         assert!(found.is_certificate() && found.in_handshake() && !found.is_truncation());
+
+        let other = CertificateError::NotValidForNameContext {
+            expected: "localhost".try_into().unwrap(),
+            presented: vec!["DnsName(\"a.example\")".into(), "IpAddress(::1)".into()],
+        };
+        let told = Broken::new(Role::Client, true, other.into()).to_string();
+        assert_eq!(told, "certificate is not for localhost, but for a.example, ::1");
 
         let truncated = io::Error::from(Broken::truncated(Role::Server, false));
         assert_eq!(truncated.kind(), io::ErrorKind::UnexpectedEof);

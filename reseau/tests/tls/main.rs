@@ -8,11 +8,11 @@ mod config;
 #[cfg(feature = "async")]
 mod dialling;
 mod handles;
+mod interop;
 #[cfg(feature = "async")]
 mod listening;
 #[cfg(feature = "async")]
 mod maybe;
-mod openssl;
 #[cfg(feature = "async")]
 mod simulated;
 mod stage;
