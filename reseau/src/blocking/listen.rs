@@ -88,13 +88,13 @@ pub fn listen_any(host: &str, hint: u16) -> ListenAny {
 /// A listener to be: see [`listen`].
 #[must_use = "it listens when it is waited for"]
 pub struct Listen {
-    berth: Berth,
+    pub(super) berth: Berth,
 }
 
 /// A listener to be, at any port: see [`listen_any`].
 #[must_use = "it listens when it is waited for"]
 pub struct ListenAny {
-    berth: Berth,
+    pub(super) berth: Berth,
 }
 
 /// A listener whose family is known only when the program runs: what [`listen`] makes.
@@ -246,7 +246,7 @@ impl Listener {
         }
     }
 
-    fn socket(&self) -> &OsSocket {
+    pub(super) fn socket(&self) -> &OsSocket {
         each!(self, listener => listener.socket())
     }
 }

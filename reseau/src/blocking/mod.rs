@@ -57,11 +57,17 @@ mod connect_tls;
 mod deadline;
 mod handle;
 mod listen;
+#[cfg(feature = "tls")]
+mod maybe_tls;
 mod place;
 mod stream;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_listener;
+#[cfg(feature = "tls")]
+mod tls_room;
 mod udp;
 pub mod unix;
 pub mod vsock;
@@ -70,6 +76,8 @@ pub use connect::{Connect, connect};
 #[cfg(feature = "tls")]
 pub use connect_tls::ConnectTls;
 pub use listen::{Listen, ListenAny, Listener, listen, listen_any};
+#[cfg(feature = "tls")]
+pub use maybe_tls::{MaybeTls, MaybeTlsListener};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
     ToSocketAddrs,
@@ -78,6 +86,8 @@ pub use stream::Stream;
 pub use tcp::{Incoming, IntoIncoming, TcpListener, TcpStream};
 #[cfg(feature = "tls")]
 pub use tls::TlsStream;
+#[cfg(feature = "tls")]
+pub use tls_listener::{ListenTls, TlsListener};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
 pub use vsock::{VsockListener, VsockStream};

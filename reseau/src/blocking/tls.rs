@@ -125,7 +125,7 @@ macro_rules! start_tls {
 start_tls!(TcpStream UnixStream VsockStream);
 
 impl TlsStream {
-    fn new(stream: Stream, engine: Engine, received: Vec<u8>) -> Self {
+    pub(super) fn new(stream: Stream, engine: Engine, received: Vec<u8>) -> Self {
         let end = received.len();
         let incoming = Incoming { space: received, start: 0, end, full: false };
         let nonblocking = system::is_nonblocking(stream.socket()).unwrap_or(false);

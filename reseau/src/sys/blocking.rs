@@ -93,6 +93,19 @@ pub(crate) fn wait_any(
     }
 }
 
+/// Sleeps until a call on its side of one of them would not wait, and says of each whether that is
+/// so: of none of them when `limit` is over or a signal came.
+#[cfg(feature = "tls")]
+pub(crate) fn wait_each(
+    sockets: &[(&OsSocket, Side)],
+    limit: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    match system::wait_each(sockets, limit) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(vec![false; sockets.len()]),
+        result => result,
+    }
+}
+
 /// Initialized bytes as the space that receiving calls take.
 pub(super) fn uninit(space: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: same layout; the receiving calls write nothing but initialized bytes.

@@ -21,6 +21,8 @@
 //! - `wait(socket, side, limit)`: sleeps until the call would not wait; `false` when time is up;
 //! - `wait_any(recv, send, limit)`: sleeps until one of the first can receive or one of the second
 //!   send or has failed, or time is up;
+//! - `wait_each(sockets, limit)`: sleeps until one of any number can go on, or time is up, and says
+//!   which can;
 //! - `is_shut(socket)`: whether receiving was ended, where `recv` of a datagram does not tell;
 //! - `number(socket)`: what descriptors are called here, and this one's number;
 //! - `TIMED_OUT`, `TIMEOUT_MIN`, `AT_ONCE_MAX`: facts about timeouts;

@@ -223,6 +223,24 @@ pub(crate) fn wait_any(
     }
 }
 
+#[cfg(feature = "tls")]
+pub(crate) fn wait_each(
+    sockets: &[(&OsSocket, Side)],
+    limit: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let entry = |(socket, side): &(&OsSocket, Side)| {
+        let events = if *side == Side::Recv { libc::POLLIN } else { libc::POLLOUT };
+        libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 }
+    };
+    let mut entries: Vec<_> = sockets.iter().map(entry).collect();
+    let count = libc::nfds_t::try_from(entries.len()).unwrap_or(libc::nfds_t::MAX);
+    // SAFETY: the entries outlive the call, and their count is theirs.
+    match unsafe { libc::poll(entries.as_mut_ptr(), count, super::millis(limit)) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(entries.iter().map(|entry| entry.revents != 0).collect()),
+    }
+}
+
 /// Linux says "would block" for datagrams that can never come, and poll says that they are there.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_shut(socket: &OsSocket) -> bool {

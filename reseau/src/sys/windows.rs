@@ -168,6 +168,24 @@ pub(crate) fn wait_any(
     }
 }
 
+#[cfg(feature = "tls")]
+pub(crate) fn wait_each(
+    sockets: &[(&OsSocket, Side)],
+    limit: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let entry = |(socket, side): &(&OsSocket, Side)| {
+        let events = if *side == Side::Recv { POLLRDNORM } else { POLLWRNORM };
+        WSAPOLLFD { fd: socket.as_raw_socket() as SOCKET, events, revents: 0 }
+    };
+    let mut entries: Vec<_> = sockets.iter().map(entry).collect();
+    let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    // SAFETY: the entries outlive the call, and their count is theirs.
+    match unsafe { WSAPoll(entries.as_mut_ptr(), count, super::millis(limit)) } {
+        SOCKET_ERROR => Err(io::Error::last_os_error()),
+        _ => Ok(entries.iter().map(|entry| entry.revents != 0).collect()),
+    }
+}
+
 /// What is shut here says so itself.
 pub(crate) fn is_shut(_socket: &OsSocket) -> bool {
     false

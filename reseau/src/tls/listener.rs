@@ -2,7 +2,7 @@
 use std::task::{Context, Poll};
 use std::{fmt, io};
 
-use super::failure::words;
+use super::listening::words;
 use super::room::Room;
 use super::{MaybeTls, MaybeTlsListener, Server, TlsStream};
 use crate::addr::{Any, Covers, Family};

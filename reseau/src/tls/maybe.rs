@@ -3,8 +3,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use std::{fmt, io};
 
-use super::failure::words;
 use super::listener::inside;
+use super::listening::words;
 use super::room::Room;
 use super::{Server, Session, TlsStream};
 use crate::addr::{Any, Covers, Family};

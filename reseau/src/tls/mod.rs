@@ -27,12 +27,12 @@ pub(crate) mod engine;
 mod error;
 #[cfg(feature = "async")]
 mod facts;
-mod failure;
 mod identity;
 #[cfg(feature = "async")]
 mod link;
 #[cfg(feature = "async")]
 mod listener;
+pub(crate) mod listening;
 #[cfg(feature = "async")]
 mod maybe;
 mod pem;
@@ -58,10 +58,10 @@ mod unfit;
 
 pub use client::Client;
 pub use error::{Broken, Role};
-pub use failure::Failure;
 pub use identity::Identity;
 #[cfg(feature = "async")]
 pub use listener::TlsListener;
+pub use listening::Failure;
 #[cfg(feature = "async")]
 pub use maybe::{MaybeTls, MaybeTlsListener};
 pub use roots::Roots;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
-use super::failure::{Failure, Failures};
+use super::listening::{Failure, Failures, HANDSHAKE, LIMIT, MOST};
 use super::{MaybeTls, Server, TlsStream};
 use crate::addr::Family;
 use crate::clock;
@@ -443,12 +443,3 @@ const OWNER: u64 = 0;
 
 /// How many calls are answered before others on the same thread get a turn.
 const TURN: usize = 32;
-
-/// How long a handshake may take, unless told otherwise.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
-
-/// How many handshakes may be under way at the same time, unless told otherwise.
-pub(super) const MOST: usize = 64;
-
-/// What the first record of TLS begins with.
-pub(crate) const HANDSHAKE: u8 = 0x16;

@@ -199,7 +199,7 @@ impl Server {
         Ok(read.len())
     }
 
-    pub(super) fn side(&self) -> Side {
+    pub(crate) fn side(&self) -> Side {
         Side::server(self.config())
     }
 

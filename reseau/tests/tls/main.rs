@@ -11,6 +11,7 @@ mod handles;
 mod interop;
 #[cfg(feature = "async")]
 mod listening;
+mod listening_threads;
 #[cfg(feature = "async")]
 mod maybe;
 #[cfg(feature = "async")]

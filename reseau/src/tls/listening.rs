@@ -1,6 +1,7 @@
-//! Connections that came to nothing: [`Failure`].
+//! What the listeners of both doors have in common: their bounds, and each [`Failure`].
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::Broken;
@@ -11,12 +12,50 @@ use crate::sync::lock;
 /// A connection whose handshake failed at a listener: whose it was, and why.
 ///
 /// ```
-/// # #[cfg(feature = "async")]
-/// fn told(listener: &reseau::tls::TlsListener) {
-///     for failure in listener.take_failures() {
-///         println!("{failure}"); // accept 192.0.2.7:4321: tls: the handshake is late
-///     }
+/// use reseau::{blocking, tls};
+/// use std::io::Write;
+/// # let rcgen::CertifiedKey { cert, signing_key } =
+/// #     rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+/// # let (chain, key) = (cert.pem(), signing_key.serialize_pem());
+/// # let identity = tls::Identity::from_pem(chain.as_bytes(), key.as_bytes())?;
+/// let listener = blocking::listen(":0").tls(&tls::Server::new(&identity)).wait()?;
+/// listener.set_nonblocking(true);
+/// let mut stranger = blocking::connect(listener.local_addr()?.to_string()).wait()?;
+/// stranger.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+/// while listener.failed() == 0 {
+///     assert!(listener.accept().is_err()); // Nobody is there who speaks TLS.
 /// }
+/// for failure in listener.take_failures() {
+///     println!("{failure}"); // accept 127.0.0.1:4321: tls: received corrupt message ..
+///     assert!(tls::Broken::of(failure.error()).is_some());
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// In async programs somebody may be told of each when it happens:
+///
+#[cfg_attr(feature = "async", doc = "```")]
+#[cfg_attr(not(feature = "async"), doc = "```ignore")]
+/// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
+/// use reseau::tls;
+/// use std::time::Duration;
+/// # let rcgen::CertifiedKey { cert, signing_key } =
+/// #     rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+/// # let (chain, key) = (cert.pem(), signing_key.serialize_pem());
+/// # let identity = tls::Identity::from_pem(chain.as_bytes(), key.as_bytes())?;
+/// let listener = reseau::listen(":0").tls(&tls::Server::new(&identity)).await?;
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let listener = listener.handshake_limit(Duration::from_millis(10)).watch(move |failure| {
+///     let _ = tell.send(failure.error().kind());
+/// });
+/// let _silent = reseau::connect(listener.local_addr()?.to_string()).await?;
+/// let accepted = reseau::timeout(Duration::from_millis(100), listener.accept()).await;
+/// assert!(accepted.is_err(), "who is silent is not accepted");
+/// assert_eq!(told.recv().unwrap(), std::io::ErrorKind::TimedOut);
+/// # Ok(())
+/// # })
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Failure {
@@ -148,6 +187,15 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// How long a handshake may take, unless told otherwise.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// How many handshakes may be under way at the same time, unless told otherwise.
+pub(crate) const MOST: usize = 64;
+
+/// What the first record of TLS begins with.
+pub(crate) const HANDSHAKE: u8 = 0x16;
 
 /// How many failures are remembered.
 const RECENT_MAX: usize = 64;
