@@ -46,6 +46,31 @@ use crate::net::Listener;
 /// # })
 /// # }
 /// ```
+///
+/// Who fails, and why:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # reseau::block_on(async {
+/// use reseau::tls;
+/// use std::time::Duration;
+/// # let rcgen::CertifiedKey { cert, signing_key } =
+/// #     rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+/// # let (chain, key) = (cert.pem(), signing_key.serialize_pem());
+/// # let identity = tls::Identity::from_pem(chain.as_bytes(), key.as_bytes())?;
+/// let listener = reseau::listen(":0").tls(&tls::Server::new(&identity)).await?;
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let listener = listener.handshake_limit(Duration::from_millis(10)).watch(move |failure| {
+///     let _ = tell.send(failure.error().kind());
+/// });
+/// let _silent = reseau::connect(listener.local_addr()?.to_string()).await?;
+/// let accepted = reseau::timeout(Duration::from_millis(100), listener.accept()).await;
+/// assert!(accepted.is_err(), "who is silent is not accepted");
+/// assert_eq!(told.recv().unwrap(), std::io::ErrorKind::TimedOut);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct TlsListener<F: Family = Any> {
     room: Room<F>,
 }
