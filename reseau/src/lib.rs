@@ -134,6 +134,6 @@ pub mod fuzzing {
 }
 
 /// The README's examples run too.
-#[cfg(all(doctest, feature = "async"))]
+#[cfg(all(doctest, feature = "async", feature = "tls"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -64,6 +64,18 @@ pub const DIFFERENCES: &[Difference] = &[
         "UDP batches",
         ["32 a call, GSO, GRO", "32 a call, GSO, GRO", "loop", "loop", "loop", "loop"],
     ),
+    row(
+        "TLS trusts, if nothing is said",
+        [
+            "the system's files",
+            "the system, once rustls-platform-verifier is set up",
+            "the system",
+            "the system's files",
+            "the system's files",
+            "the system",
+        ],
+    ),
+    row("`Client::trust` adds roots", ["yes", NO, "yes", "yes", "yes", "yes"]),
     row("writing to a closed peer", ["error", "error", "error", "error", "error", "error"]),
     row("sockets start inheritable", ["no", "no", "no, after a moment", "no", "no", "no"]),
     row("descriptors run out", ["sheds", "sheds", "sheds", "sheds", "sheds", "sheds"]),
