@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 /// How all servers of OpenSSL's speak TLS.
-pub(crate) struct Context {
+pub(crate) struct Terms {
     library: Library,
     context: NonNull<c_void>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Context {
 /// One connection's TLS, over a socket that does not block.
 pub(crate) struct Ssl {
     ssl: NonNull<c_void>,
-    context: Rc<Context>,
+    context: Rc<Terms>,
 }
 
 /// The functions that are used here.
@@ -40,7 +40,7 @@ struct Library {
     clear_error: unsafe extern "C" fn(),
 }
 
-impl Context {
+impl Terms {
     /// For a server that shows this certificate (DER); `thrifty`: without buffers while nothing
     /// happens.
     pub(crate) fn server(certificate: &[u8], key: &[u8], thrifty: bool) -> io::Result<Rc<Self>> {
@@ -65,7 +65,7 @@ impl Context {
 }
 
 impl Ssl {
-    pub(crate) fn new(context: &Rc<Context>, stream: &TcpStream) -> io::Result<Self> {
+    pub(crate) fn new(context: &Rc<Terms>, stream: &TcpStream) -> io::Result<Self> {
         let library = &context.library;
         // SAFETY: the context is alive.
         let ssl = unsafe { (library.new)(context.context.as_ptr()) };

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use super::{ECHO_BYTES, Mode, RECORD_BYTES, SINK_BYTES, Task, tls};
-use crate::sys::openssl::{Context, Ssl};
+use crate::sys::openssl::{Ssl, Terms};
 use crate::sys::{self, Interest, Poller};
 
 pub(in crate::servers) fn run(task: Task) -> io::Result<()> {
@@ -27,7 +27,7 @@ pub(in crate::servers) fn run(task: Task) -> io::Result<()> {
 
 struct Server {
     poller: Poller,
-    context: Rc<Context>,
+    context: Rc<Terms>,
     mode: Mode,
     /// Indexed by descriptor.
     connections: Vec<Option<Connection>>,
@@ -47,7 +47,7 @@ struct Connection {
 impl Server {
     fn new(task: &Task) -> io::Result<Self> {
         let own = tls::Credentials::of_this_run()?;
-        let context = Context::server(&own.certificate, &own.key, task.mode == Mode::Lean)?;
+        let context = Terms::server(&own.certificate, &own.key, task.mode == Mode::Lean)?;
         task.listener.set_nonblocking(true)?;
         let poller = Poller::new()?;
         poller.add(task.listener.as_raw_fd(), LISTENER, Interest::Read)?;
