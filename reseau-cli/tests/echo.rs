@@ -168,11 +168,15 @@ mod unix {
             let unixgram = server.listening();
             let path = unixgram.strip_prefix("unixgram:").expect("a Unix endpoint");
             assert!(std::path::Path::new(path).exists());
-            places.extend([tcp, udp, unix, unixgram]);
+            let tls = server.listening();
+            assert!(tls.starts_with("tls://127.0.0.1:"), "{tls}");
+            let made = server.line("self-signed for ");
+            assert!(made.starts_with("localhost, 127.0.0.1, ::1; SHA-256 "), "{made}");
+            places.extend([tcp, udp, unix, unixgram, tls]);
         }
         places.sort();
         places.dedup();
-        assert_eq!(places.len(), 8, "{places:?}");
+        assert_eq!(places.len(), 10, "{places:?}");
         first.stop(Signal::TERM);
         second.stop(Signal::TERM);
         let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();

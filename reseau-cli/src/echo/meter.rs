@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::tally::{DatagramTotals, Totals};
+use super::tally::{DatagramTotals, HandshakeTotals, Totals};
 use crate::figures;
 use crate::paint;
 
@@ -82,6 +82,9 @@ fn line(now: &Totals, before: &Totals, span: Duration) -> String {
         figures::bytes(now.bytes_out),
         figures::bytes(rate(now.bytes_in, before.bytes_in)),
     );
+    if now.tls != HandshakeTotals::default() {
+        text.push_str(&format!(" | tls {}", handshakes(&now.tls)));
+    }
     for ((name, now), (_, before)) in datagrams(now).into_iter().zip(datagrams(before)) {
         if now != DatagramTotals::default() {
             text.push_str(&format!(
@@ -113,6 +116,9 @@ fn summary(totals: &Totals, span: Duration) -> String {
             (totals.open(), "cut off by the end"),
         ],
     );
+    if totals.tls != HandshakeTotals::default() {
+        text.push_str(&format!("; tls {}", handshakes(&totals.tls)));
+    }
     for (name, totals) in datagrams(totals) {
         if totals == DatagramTotals::default() {
             continue;
@@ -133,6 +139,12 @@ fn summary(totals: &Totals, span: Duration) -> String {
             ],
         );
     }
+    text
+}
+
+fn handshakes(totals: &HandshakeTotals) -> String {
+    let mut text = figures::of(totals.done, "handshake");
+    flaws(&mut text, &[(totals.resumed, "resumed"), (totals.failed, "failed")]);
     text
 }
 
@@ -164,6 +176,7 @@ mod tests {
         messages: 1_200,
         bytes_in: 4096,
         bytes_out: 2048,
+        tls: HandshakeTotals { done: 0, resumed: 0, failed: 0 },
         udp: NONE,
         unixgram: NONE,
     };
@@ -230,6 +243,17 @@ mod tests {
         let text = summary(&Totals { unixgram, ..totals }, Duration::from_secs(2));
         let wanted = "; unixgram 1 packet, 0 B in, 0 B out, 1 from senders without a name";
         assert!(text.ends_with(wanted), "{text}");
+    }
+
+    #[test]
+    fn handshakes_are_shown_where_there_were_any() {
+        let tls = HandshakeTotals { done: 3, resumed: 1, failed: 0 };
+        let totals = Totals { tls, ..SOME };
+        let (plain, shown) = (line(&SOME, &SOME, LIVE), line(&totals, &SOME, LIVE));
+        assert_eq!(shown, format!("{plain} | tls 3 handshakes, 1 resumed"));
+        let totals = Totals { tls: HandshakeTotals { done: 1, resumed: 0, failed: 2 }, ..SOME };
+        let (plain, shown) = (summary(&SOME, LIVE), summary(&totals, LIVE));
+        assert_eq!(shown, format!("{plain}; tls 1 handshake, 2 failed"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use reseau::blocking::{TcpListener, UdpSocket};
 use reseau::{Addr, Config, Group, Kind, clock};
 
 use crate::failure::Failure;
+use crate::tls::ServerOrders;
 use crate::{paint, signals};
 use meter::Meter;
 use place::{Place, SocketFile};
@@ -32,6 +33,8 @@ struct Server {
     group: Group,
     tallies: Vec<Arc<Tally>>,
     listening: Vec<Listening>,
+    /// Who it is where it speaks TLS.
+    secure: Option<ServerOrders>,
     /// Where it does not listen, although it would by itself, and why.
     skipped: Vec<String>,
     /// Removed at the end.
@@ -47,22 +50,23 @@ struct Listening {
 pub(crate) fn command() -> Command {
     let spec = |text: &str| text.parse::<Spec>();
     Command::new("echo")
-        .about("Send back whatever is sent, over TCP, UDP and Unix sockets")
+        .about("Send back whatever is sent, over TCP, TLS, UDP and Unix sockets")
         .arg(
             Arg::new("endpoint")
                 .value_name("ENDPOINT")
                 .action(ArgAction::Append)
                 .value_parser(spec)
                 .help(
-                    "Where to listen: 127.0.0.1:7007, :7007, udp://[::1]:7007, unix:/path, \
-                     unixgram:/path",
+                    "Where to listen: 127.0.0.1:7007, :7007, tls://:7008, udp://[::1]:7007, \
+                     unix:/path, unixgram:/path",
                 )
                 .long_help(
-                    "Where to listen: 127.0.0.1:7007 or tcp://127.0.0.1:7007, udp://[::1]:7007, \
-                     unix:/path, unix:@name, unixgram:/path for datagrams, vsock:1:7007. A port \
-                     alone (:7007, udp://:7007) is this machine's loopback. Without any: port \
-                     7007 of 127.0.0.1 for TCP and UDP, and Unix sockets of both kinds; what is \
-                     taken is replaced by another.",
+                    "Where to listen: 127.0.0.1:7007 or tcp://127.0.0.1:7007, tls://:7008 with a \
+                     certificate that is made on the spot unless --cert says which, \
+                     udp://[::1]:7007, unix:/path, unix:@name, unixgram:/path for datagrams, \
+                     vsock:1:7007. A port alone (:7007, udp://:7007) is this machine's loopback. \
+                     Without any: port 7007 of 127.0.0.1 for TCP and UDP, 7008 for TLS, and Unix sockets of both \
+                     kinds; what is taken is replaced by another.",
                 ),
         )
         .arg(
@@ -85,16 +89,19 @@ pub(crate) fn command() -> Command {
                      one of them.",
                 ),
         )
+        .args(crate::tls::server_arguments())
 }
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let specs: Vec<_> = arguments.get_many::<Spec>("endpoint").into_iter().flatten().collect();
     let mut places = Vec::new();
-    for spec in arguments.get_many::<Spec>("endpoint").into_iter().flatten() {
+    for spec in &specs {
         places.extend(Place::asked(spec)?);
     }
     if places.is_empty() {
         places = Place::defaults();
     }
+    let secure = secure(arguments, &specs)?;
     let kind = match arguments.get_one::<String>("driver").map(String::as_str) {
         Some("uring") => Some(Kind::Uring),
         Some("ready") => Some(Kind::Ready),
@@ -104,7 +111,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let (tell, told) = mpsc::channel();
     signals::on_end(tell, ()).map_err(|error| Failure::world(format_args!("signals: {error}")))?;
 
-    let server = Server::start(places, kind, usize::from(loops))?;
+    let server = Server::start(places, secure, kind, usize::from(loops))?;
     let mut stdout = anstream::stdout();
     server.announce(&mut stdout).or_else(|error| Failure::output(&error))?;
     let mut meter = Meter::new(io::stdout().is_terminal(), clock::now());
@@ -112,6 +119,19 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let totals = server.stop();
     meter.end(totals, clock::now(), &mut stdout);
     Ok(())
+}
+
+/// Who the server is where it speaks TLS, if it does.
+fn secure(given: &ArgMatches, specs: &[&Spec]) -> Result<Option<ServerOrders>, Failure> {
+    let tls = specs.iter().filter(|spec| spec.traffic == Traffic::Tls);
+    let ends: Vec<_> = tls.map(|spec| &spec.endpoint).collect();
+    if ends.is_empty() && !specs.is_empty() {
+        return ServerOrders::refuse(given, "echo").map(|()| None);
+    }
+    match ServerOrders::new(given, &ends)? {
+        None => ServerOrders::own(given, &ends).map(Some),
+        secure => Ok(secure),
+    }
 }
 
 /// Shows the counters until somebody wants the server to end.
@@ -128,12 +148,17 @@ fn watch(server: &Server, meter: &mut Meter, told: &Receiver<()>, stdout: &mut i
 }
 
 impl Server {
-    fn start(places: Vec<Place>, kind: Option<Kind>, loops: usize) -> Result<Self, Failure> {
+    fn start(
+        places: Vec<Place>,
+        secure: Option<ServerOrders>,
+        kind: Option<Kind>,
+        loops: usize,
+    ) -> Result<Self, Failure> {
         let config = Config { kind, ..Config::default() };
         let group = Group::new(loops, &config).map_err(Failure::world)?;
         let tallies = (0..loops).map(|_| Arc::default()).collect();
         let (listening, skipped, files) = (Vec::new(), Vec::new(), Vec::new());
-        let mut server = Self { group, tallies, listening, skipped, files };
+        let mut server = Self { group, tallies, listening, secure, skipped, files };
         for place in places {
             match server.take(&place) {
                 Ok(()) => {}
@@ -191,7 +216,7 @@ impl Server {
         let home = self.listening.len() % self.tallies.len();
         let tally = Arc::clone(&self.tallies[home]);
         let remote = &self.group.remotes()[home];
-        let addr = serve::start(remote, spot.clone(), false, tally)?;
+        let addr = serve::start(remote, spot.clone(), false, self.server(), tally)?;
         if let Some(path) = path {
             self.files.push(SocketFile::new(path));
         }
@@ -209,12 +234,12 @@ impl Server {
     ) -> io::Result<()> {
         // Those that share would share with a stranger of ours, too: ask for it alone first.
         let alone = match traffic {
-            Traffic::Streams => TcpListener::bind(inet)?.local_addr()?,
+            Traffic::Streams | Traffic::Tls => TcpListener::bind(inet)?.local_addr()?,
             Traffic::Datagrams => UdpSocket::bind(inet)?.local_addr()?,
         };
         let spot = Spot { traffic, addr: alone.into() };
         for (remote, tally) in self.group.remotes().iter().zip(&self.tallies) {
-            serve::start(remote, spot.clone(), true, Arc::clone(tally))?;
+            serve::start(remote, spot.clone(), true, self.server(), Arc::clone(tally))?;
         }
         self.listening.push(Listening { spot, note });
         Ok(())
@@ -225,6 +250,15 @@ impl Server {
         for Listening { spot, note } in &self.listening {
             let note = note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
             writeln!(to, "{title}listening{title:#} {good}{spot}{good:#}{faint}{note}{faint:#}")?;
+        }
+        let port = |traffic| {
+            let found = self.listening.iter().find(|one| one.spot.traffic == traffic);
+            found.and_then(|one| one.spot.addr.inet()).map(|addr| addr.port())
+        };
+        if let (Some(secure), Some(port)) = (&self.secure, port(Traffic::Tls)) {
+            for line in secure.told(Some(port)).iter().flat_map(|told| told.lines()) {
+                writeln!(to, "{faint}{line}{faint:#}")?;
+            }
         }
         for skipped in &self.skipped {
             writeln!(to, "{title}skipped{title:#} {faint}{skipped}{faint:#}")?;
@@ -243,6 +277,10 @@ impl Server {
         let streams = |spot: &Spot| spot.traffic == Traffic::Streams;
         let spots = self.listening.iter().rev().map(|listening| &listening.spot);
         Some(spots.filter(|spot| streams(spot)).find_map(|spot| spot.addr.inet())?.port())
+    }
+
+    fn server(&self) -> Option<reseau::tls::Server> {
+        self.secure.as_ref().map(|secure| secure.server.clone())
     }
 
     fn totals(&self) -> Totals {

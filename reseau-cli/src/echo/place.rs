@@ -30,7 +30,7 @@ impl Place {
         let mut endpoint = spec.endpoint.clone();
         if let Some(service) = endpoint.service() {
             let protocol = match spec.traffic {
-                Traffic::Streams => Protocol::Tcp,
+                Traffic::Streams | Traffic::Tls => Protocol::Tcp,
                 Traffic::Datagrams => Protocol::Udp,
             };
             let port = services::port(service, protocol).map_err(Failure::usage)?;
@@ -66,6 +66,9 @@ impl Place {
                 places.push(Self { otherwise, ..Self::exactly(traffic, wanted.into()) });
             }
         }
+        // Whoever wants TLS has a port to try it on, with a certificate that is made on the spot.
+        let tls = Self::exactly(Traffic::Tls, loopback(TLS_PORT));
+        places.push(Self { otherwise: Some(loopback(0)), ..tls });
         places
     }
 
@@ -154,6 +157,7 @@ fn runtime_dir() -> PathBuf {
 
 /// Echo's own port is 7, and needs root.
 const PORT: u16 = 7007;
+const TLS_PORT: u16 = 7008;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use reseau::tls::{self, TlsListener, TlsStream};
 use reseau::{
     Addr, Family, Inet, Listener, Remote, Socket, Stream, TcpListener, TcpSocket, UdpSocket,
     UnixDatagram, UnixListener, VsockListener, kind, opt,
@@ -20,12 +21,13 @@ pub(crate) fn start(
     home: &Remote,
     spot: Spot,
     shared: bool,
+    secure: Option<tls::Server>,
     tally: Arc<Tally>,
 ) -> io::Result<Addr> {
     let (tell, told) = mpsc::channel();
     home.spawn(move || async move {
         // Nobody is told of what comes later: it is counted.
-        if let Err(error) = serve(spot, shared, tally, &tell).await {
+        if let Err(error) = serve(spot, shared, secure, tally, &tell).await {
             let _ = tell.send(Err(error));
         }
     })?;
@@ -35,6 +37,7 @@ pub(crate) fn start(
 async fn serve(
     spot: Spot,
     shared: bool,
+    secure: Option<tls::Server>,
     tally: Arc<Tally>,
     tell: &mpsc::Sender<io::Result<Addr>>,
 ) -> io::Result<()> {
@@ -42,6 +45,14 @@ async fn serve(
         let _ = tell.send(Ok(addr));
     };
     match (spot.traffic, spot.addr) {
+        (Traffic::Tls, Addr::Inet(addr)) => {
+            let server = secure.ok_or(io::ErrorKind::InvalidInput)?;
+            let listener = listen(addr, shared).await?;
+            tell(listener.local_addr()?.into());
+            let failures = Arc::clone(&tally);
+            let listener = listener.tls(&server).watch(move |_| failures.tls.failed());
+            accept_tls(listener, tally).await;
+        }
         (Traffic::Streams, Addr::Inet(addr)) => {
             let listener = listen(addr, shared).await?;
             tell(listener.local_addr()?.into());
@@ -133,6 +144,41 @@ async fn echo<F: Family>(mut stream: Stream<F>, tally: &Tally) -> io::Result<()>
         tally.sent(bytes);
     }
     stream.flush().await
+}
+
+/// As [`accept`]: those whose handshakes fail are counted by themselves, and are no connections.
+async fn accept_tls(listener: TlsListener<Inet>, tally: Arc<Tally>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tally.tls.done(stream.session().is_resumed());
+                reseau::spawn_local(connection_tls(stream, Arc::clone(&tally))).detach();
+            }
+            Err(_) => {
+                tally.refused();
+                reseau::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection_tls(stream: TlsStream<Inet>, tally: Arc<Tally>) {
+    tally.opened();
+    if echo_tls(stream, &tally).await.is_err() {
+        tally.failed();
+    }
+    tally.closed();
+}
+
+/// As [`echo`], and with the word that tells an end from a cut.
+async fn echo_tls(mut stream: TlsStream<Inet>, tally: &Tally) -> io::Result<()> {
+    while let Some(chunk) = stream.recv().await? {
+        let bytes = chunk.len();
+        tally.received(bytes);
+        stream.send(chunk).await?;
+        tally.sent(bytes);
+    }
+    stream.finish().await
 }
 
 /// What the kernel cuts to its own bound, if that is lower.

@@ -10,6 +10,7 @@ use reseau::{Addr, Endpoint};
 /// | text | meaning |
 /// |---|---|
 /// | `HOST:PORT`, `:PORT`, `tcp://HOST:PORT` | TCP |
+/// | `tls://HOST:PORT`, `tls://:PORT` | TLS |
 /// | `udp://HOST:PORT`, `udp://:PORT` | UDP |
 /// | `unix:PATH`, `unix:@NAME` | Unix streams |
 /// | `unixgram:PATH`, `unixgram:@NAME` | Unix datagrams |
@@ -26,6 +27,8 @@ pub(crate) struct Spec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
     Streams,
+    /// Streams with TLS.
+    Tls,
     Datagrams,
 }
 
@@ -51,6 +54,7 @@ impl FromStr for Spec {
         let endpoint: Endpoint = text.parse().map_err(|error| SpecError::new(text, 0, &error))?;
         let traffic = match endpoint.scheme() {
             Scheme::Plain | Scheme::Tcp => Traffic::Streams,
+            Scheme::Tls => Traffic::Tls,
             Scheme::Udp => Traffic::Datagrams,
             _ => return Err(SpecError::of(text, &format!("scheme at column 1 {NOT_SERVED}"))),
         };
@@ -66,6 +70,7 @@ impl fmt::Display for Spot {
         let addr = self.addr.to_string();
         match (self.traffic, addr.strip_prefix(UNIX)) {
             (Traffic::Streams, _) => f.write_str(&addr),
+            (Traffic::Tls, _) => write!(f, "{TLS}{addr}"),
             (Traffic::Datagrams, Some(path)) => write!(f, "{UNIXGRAM}{path}"),
             (Traffic::Datagrams, None) => write!(f, "{UDP}{addr}"),
         }
@@ -107,11 +112,13 @@ impl fmt::Display for SpecError {
 
 impl error::Error for SpecError {}
 
+const TLS: &str = "tls://";
 const UDP: &str = "udp://";
 const UNIX: &str = "unix:";
 const UNIXGRAM: &str = "unixgram:";
-const SCHEMES: &str = "is not understood: write tcp://, udp://, unix:, unixgram: or vsock:";
-const NOT_SERVED: &str = "is not served by echo: write tcp://, udp://, unix:, unixgram: or vsock:";
+const SCHEMES: &str = "is not understood: write tcp://, tls://, udp://, unix:, unixgram: or vsock:";
+const NOT_SERVED: &str =
+    "is not served by echo: write tcp://, tls://, udp://, unix:, unixgram: or vsock:";
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +131,7 @@ mod tests {
             ("[::1]:80", Traffic::Streams),
             ("unix:/run/x", Traffic::Streams),
             ("vsock:3:80", Traffic::Streams),
+            ("tls://127.0.0.1:443", Traffic::Tls),
             ("udp://127.0.0.1:80", Traffic::Datagrams),
             ("udp://[fe80::1%3]:80", Traffic::Datagrams),
             ("unixgram:/run/x%0A", Traffic::Datagrams),
@@ -155,12 +163,11 @@ mod tests {
             ("udp://x:", "port at column 9 is missing: write host:port"),
             ("unixgram:", "path at column 10 is missing"),
             ("unixgram:/é%zz", "path \"/é%zz\" at column 12 has a percent sign"),
-            ("http://x:80", r#"scheme "http" at column 1 is not understood: write tcp://, udp://"#),
+            ("http://x:80", r#"scheme "http" at column 1 is not understood: write tcp://, tls://"#),
             ("udp://tcp://:1", r#"scheme "tcp" at column 7 is a second one"#),
             ("udp://unix:/x", r#"host "unix:/x" at column 7 is none: write host:port"#),
             ("tcp://vsock:1:2", r#"host "vsock:1:2" at column 7 is none: write host:port"#),
             ("tcp://unixgram:/x", r#"port "/x" at column 16 is not a number"#),
-            ("tls://x:1", "scheme at column 1 is not served by echo"),
             ("fd:3", "descriptor at column 1 is not served by echo"),
             ("[::1% at column 7]:1", r#"zone " " at column 6 may not be in the name"#),
         ] {

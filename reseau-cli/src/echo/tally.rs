@@ -12,8 +12,17 @@ pub(crate) struct Tally {
     messages: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    pub(crate) tls: Handshakes,
     pub(crate) udp: Datagrams,
     pub(crate) unixgram: Datagrams,
+}
+
+/// The counters of TLS's handshakes.
+#[derive(Debug, Default)]
+pub(crate) struct Handshakes {
+    done: AtomicU64,
+    resumed: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// The counters of datagrams of one kind.
@@ -41,8 +50,19 @@ pub(crate) struct Totals {
     pub(crate) messages: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) tls: HandshakeTotals,
     pub(crate) udp: DatagramTotals,
     pub(crate) unixgram: DatagramTotals,
+}
+
+/// The sum for handshakes of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HandshakeTotals {
+    pub(crate) done: u64,
+    /// Those that took up an earlier session. They count as done too.
+    pub(crate) resumed: u64,
+    /// Those that came to nothing: no connection was opened.
+    pub(crate) failed: u64,
 }
 
 /// The sum for datagrams of one kind.
@@ -89,6 +109,17 @@ impl Tally {
     }
 }
 
+impl Handshakes {
+    pub(crate) fn done(&self, resumed: bool) {
+        add(&self.done, 1);
+        add(&self.resumed, usize::from(resumed));
+    }
+
+    pub(crate) fn failed(&self) {
+        add(&self.failed, 1);
+    }
+}
+
 impl Datagrams {
     pub(crate) fn received(&self, count: usize, bytes: usize) {
         add(&self.received, count);
@@ -128,6 +159,9 @@ impl Totals {
             totals.messages += tally.messages.load(Relaxed);
             totals.bytes_in += tally.bytes_in.load(Relaxed);
             totals.bytes_out += tally.bytes_out.load(Relaxed);
+            totals.tls.done += tally.tls.done.load(Relaxed);
+            totals.tls.resumed += tally.tls.resumed.load(Relaxed);
+            totals.tls.failed += tally.tls.failed.load(Relaxed);
             totals.udp.add(&tally.udp);
             totals.unixgram.add(&tally.unixgram);
         }

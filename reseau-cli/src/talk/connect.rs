@@ -112,7 +112,7 @@ impl Way {
 async fn dial(orders: &Orders, way: Way) -> Result<Stream, Failure> {
     let began = clock::now();
     let stream = way.connect(orders).await.map_err(|error| failure(orders, &error))?;
-    connected(orders, &stream.peer_addr().map_err(Failure::world)?, began);
+    connected(orders, &stream.peer_addr().map_err(Failure::world)?, began, "");
     Ok(stream)
 }
 
@@ -125,13 +125,13 @@ async fn dial_secure(orders: &Orders, way: Way, secure: &Secure) -> Result<TlsSt
     }
     let stream = way.connect(orders).tls(&secure.tls.client).await;
     let stream = stream.map_err(|error| failure(orders, &error))?;
-    connected(orders, &stream.peer_addr().map_err(Failure::world)?, began);
+    connected(orders, &stream.peer_addr().map_err(Failure::world)?, began, ", TLS included");
     Ok(stream)
 }
 
-fn connected(orders: &Orders, peer: &Addr, began: Instant) {
+fn connected(orders: &Orders, peer: &Addr, began: Instant, more: &str) {
     let took = clock::now().duration_since(began).as_secs_f64() * 1e3;
-    orders.aside.note(format_args!("connected to {peer} in {took:.1} ms"));
+    orders.aside.note(format_args!("connected to {peer} in {took:.1} ms{more}"));
 }
 
 /// The error; before it, all that was tried, if that is more than the error itself says.

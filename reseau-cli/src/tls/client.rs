@@ -102,7 +102,7 @@ impl ClientOrders {
 }
 
 /// What can be asked for: an address, or a host's name.
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let host = text.strip_suffix('.').unwrap_or(text);
     let label = |label: &str| {
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -2,6 +2,8 @@
 pub(crate) mod certificate;
 mod client;
 pub(crate) mod der;
+mod own;
+mod server;
 mod told;
 
 use std::fmt::Display;
@@ -14,6 +16,7 @@ use reseau::tls::{Identity, Roots, Version};
 use crate::failure::Failure;
 
 pub(crate) use client::{ClientOrders, arguments as client_arguments};
+pub(crate) use server::{ServerOrders, arguments as server_arguments};
 pub(crate) use told::{Told, fingerprint};
 
 /// `--alpn`, `--tls-min`, `--cert` and `--key`, which both sides take.
