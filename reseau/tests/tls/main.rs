@@ -6,6 +6,8 @@
 mod backends;
 mod config;
 #[cfg(feature = "async")]
+mod cuts;
+#[cfg(feature = "async")]
 mod dialling;
 mod handles;
 mod interop;

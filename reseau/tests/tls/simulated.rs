@@ -13,7 +13,7 @@ use reseau::{Inet, TcpListener, TcpStream, spawn_local};
 use crate::stage::{Authority, pattern, tcp_pair as real_pair, watched};
 
 /// Two who trust each other, by a key whose signatures are the same again.
-static SIDES: LazyLock<(Client, Server)> = LazyLock::new(|| sides(&rcgen::PKCS_ED25519));
+pub(crate) static SIDES: LazyLock<(Client, Server)> = LazyLock::new(|| sides(&rcgen::PKCS_ED25519));
 
 fn sides(algorithm: &'static rcgen::SignatureAlgorithm) -> (Client, Server) {
     let authority = Authority::new();
