@@ -1,9 +1,9 @@
 //! Nothing grows without end: neither what peers send, nor what is sent to peers that do not read.
-use crate::stage::{
-    BLOCK, WINDOW, config, drain, listen, pair, pair_at, pattern, poll_once, run, scaled, settle,
-    take,
+use super::stage::{
+    BLOCK, WINDOW, config, connect, drain, listen, pair, pair_at, pattern, poll_once, run, scaled,
+    settle, take,
 };
-use crate::{everywhere, on_kernels};
+use super::{everywhere, on_kernels};
 use reseau::{Chunk, Config, Kind, Loop, TcpSocket, spawn, yield_now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,19 +12,23 @@ use std::time::Duration;
 everywhere!(
     slow_reader_is_bounded,
     bounded_again_after_it_was_drained,
-    slow_peer_bounds_the_sender,
     writes_end_at_the_window,
-    hoarder_starves_then_recovers,
-    starved_lanes_take_turns,
     reader_that_does_not_read_hinders_nobody,
     whole_messages_from_a_small_pool,
-    windows_can_be_changed,
+    windows_can_be_changed;
+    plain "what is encrypted is a copy, and so is what was decrypted":
+    slow_peer_bounds_the_sender,
+    hoarder_starves_then_recovers,
+    starved_lanes_take_turns;
+    plain "a handshake takes two, and who connects waits for who accepts":
     listener_holds_back,
 );
 
 mod real {
     use super::*;
-    on_kernels!(a_flooded_lane_does_not_overshoot_again);
+    on_kernels!(;
+        plain "its peer is std's, which only floods": a_flooded_lane_does_not_overshoot_again
+    );
 }
 
 /// What a burst may add to a full window: the blocks that were lent to the kernel, which are half
@@ -353,7 +357,7 @@ fn listener_holds_back(kind: Kind) {
         assert!(poll_once(listener.accept()).await.is_none());
         let mut clients = Vec::new();
         for i in 0..200u8 {
-            let mut client = reseau::TcpStream::connect(addr).await.unwrap();
+            let mut client = connect(addr).await.unwrap();
             client.send(vec![i]).await.unwrap();
             clients.push(client);
         }

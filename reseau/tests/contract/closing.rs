@@ -1,7 +1,7 @@
 //! Closing well: nothing of the last answer is lost; and closing at once: nothing stays behind.
+use super::everywhere;
+use super::stage::{config, pair, pattern, poll_once, resets_are_lost, run, scaled, settle};
 use crate::alone::{alone, descriptors};
-use crate::everywhere;
-use crate::stage::{config, pair, pattern, poll_once, resets_are_lost, run, scaled, settle};
 use reseau::{Kind, Loop, clock, spawn};
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Deadlines and time limits: they come in time, and they cost nobody a byte.
-use crate::everywhere;
-use crate::stage::{drain, pair, pattern, poll_once, run, scaled, settle, take};
-use reseau::{Kind, TcpStream, clock, spawn, timeout};
+use super::everywhere;
+use super::stage::{TcpStream, drain, pair, pattern, poll_once, run, scaled, settle, take};
+use reseau::{Kind, clock, spawn, timeout};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io::{self, ErrorKind};

@@ -1,18 +1,21 @@
 //! Futures that are dropped: whatever they waited for is still there.
-use crate::everywhere;
-use crate::stage::{listen, pair, pair_at, pattern, poll_once, run, scaled, settle, take};
-use reseau::{Kind, TcpStream, spawn, yield_now};
+use super::everywhere;
+use super::stage::{
+    TcpStream, connect, listen, pair, pair_at, pattern, poll_once, run, scaled, settle, take,
+};
+use reseau::{Kind, spawn, yield_now};
 use std::time::Duration;
 
 everywhere!(
     dropped_recv_loses_nothing,
-    dropped_accept_loses_nothing,
     dropped_read_exact_takes_all_or_nothing,
     dropped_peek_and_readable_lose_nothing,
     dropped_send_is_whole_or_nothing,
-    dropped_connect_frees_its_place,
     dropped_flush_and_finish_go_on,
-    forgotten_futures_hurt_nobody,
+    forgotten_futures_hurt_nobody;
+    plain "a handshake takes two, and who connects waits for who accepts":
+    dropped_accept_loses_nothing,
+    dropped_connect_frees_its_place,
 );
 
 /// Sends a pattern in frames of one size, with pauses now and then, and ends.
@@ -62,7 +65,7 @@ fn dropped_accept_loses_nothing(kind: Kind) {
         let (listener, addr) = listen().await;
         for i in 0..50u8 {
             assert!(poll_once(listener.accept()).await.is_none());
-            let mut client = TcpStream::connect(addr).await.unwrap();
+            let mut client = connect(addr).await.unwrap();
             client.send(vec![i]).await.unwrap();
             if i % 3 == 0 {
                 settle().await; // Accepted by the loop, while nobody asks.
@@ -176,13 +179,13 @@ fn dropped_connect_frees_its_place(kind: Kind) {
         let (listener, addr) = listen().await;
         let mut abandoned = 0;
         for i in 0..50u8 {
-            if poll_once(TcpStream::connect(addr)).await.is_none() {
+            if poll_once(connect(addr)).await.is_none() {
                 abandoned += 1;
             }
             if i % 2 == 0 {
                 yield_now().await;
             }
-            let mut client = TcpStream::connect(addr).await.unwrap();
+            let mut client = connect(addr).await.unwrap();
             client.send(vec![i]).await.unwrap();
             let from = client.local_addr().unwrap();
             loop {

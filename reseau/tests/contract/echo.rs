@@ -1,8 +1,11 @@
 //! Bytes there and back: every size, every family, many at once.
-use crate::everywhere;
-use crate::stage::{BLOCK, WINDOW, config, drain, listen, pair, pattern, run, scaled, take};
+use super::everywhere;
+use super::stage::{
+    BLOCK, CHUNK_MAX, CROWD, TcpListener, WINDOW, config, connect, drain, listen, listen_at, pair,
+    pattern, run, scaled, take,
+};
 use crate::watchdog::say;
-use reseau::{Kind, Loop, TcpListener, TcpStream, spawn};
+use reseau::{Kind, Loop, spawn};
 use std::time::Duration;
 
 everywhere!(
@@ -11,7 +14,8 @@ everywhere!(
     chunks_as_they_come,
     big_send_in_parts,
     a_thousand,
-    one_after_another,
+    one_after_another;
+    plain "TLS is of the stream above, which knows no family":
     #[cfg(unix)]
     unix_path,
     #[cfg(unix)]
@@ -37,7 +41,7 @@ fn every_size(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         let server = spawn(serve(listener));
-        let mut client = TcpStream::connect(addr).await.unwrap();
+        let mut client = connect(addr).await.unwrap();
         client.set_nodelay(true).unwrap();
         assert_eq!(client.peer_addr().unwrap(), addr);
         let around = |size: usize| [size - 1, size, size + 1];
@@ -62,13 +66,12 @@ fn every_size(kind: Kind) {
 
 fn ipv6(kind: Kind) {
     run(kind, async {
-        let listener = match TcpListener::bind("[::1]:0").await {
-            Ok(listener) => listener,
+        let (listener, addr) = match listen_at("[::1]:0").await {
+            Ok(listens) => listens,
             Err(error) => return say(&format!("skipped: no IPv6 here: {error}")),
         };
-        let addr = listener.local_addr().unwrap();
         let server = spawn(serve(listener));
-        let mut client = TcpStream::connect(addr).await.unwrap();
+        let mut client = connect(addr).await.unwrap();
         client.send(pattern(5000)).await.unwrap();
         client.finish().await.unwrap();
         assert!(drain(&mut client).await == pattern(5000));
@@ -76,7 +79,7 @@ fn ipv6(kind: Kind) {
     });
 }
 
-/// What is received is not copied together: chunks are no longer than a block.
+/// What is received is not copied together: chunks are no longer than a block, or than a record.
 fn chunks_as_they_come(kind: Kind) {
     run(kind, async {
         let (mut client, mut server) = pair().await;
@@ -84,7 +87,7 @@ fn chunks_as_they_come(kind: Kind) {
         client.finish().await.unwrap();
         let mut got = Vec::new();
         while let Some(chunk) = server.recv().await.unwrap() {
-            assert!(chunk.len() <= BLOCK, "{} bytes in one chunk", chunk.len());
+            assert!(chunk.len() <= CHUNK_MAX, "{} bytes in one chunk", chunk.len());
             got.extend_from_slice(&chunk);
         }
         assert!(got == pattern(10 * BLOCK));
@@ -105,11 +108,10 @@ fn big_send_in_parts(kind: Kind) {
 }
 
 fn a_thousand(kind: Kind) {
-    const COUNT: usize = 1000;
     run(kind, async {
         let (listener, addr) = listen().await;
         let server = spawn(async move {
-            for _ in 0..COUNT {
+            for _ in 0..CROWD {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 spawn(async move {
                     while let Some(chunk) = stream.recv().await.unwrap() {
@@ -119,10 +121,10 @@ fn a_thousand(kind: Kind) {
                 .detach();
             }
         });
-        let clients: Vec<_> = (0..COUNT)
+        let clients: Vec<_> = (0..CROWD)
             .map(|i| {
                 spawn(async move {
-                    let mut stream = TcpStream::connect(addr).await.unwrap();
+                    let mut stream = connect(addr).await.unwrap();
                     for round in 0..3 {
                         let sent: Vec<u8> = pattern(300).iter().map(|b| b ^ i as u8).collect();
                         stream.send(sent.clone()).await.unwrap();

@@ -1,7 +1,7 @@
 //! The traits of futures-io: what programs that know nothing of chunks see.
 #![cfg(feature = "futures-io")]
-use crate::everywhere;
-use crate::stage::{pair, pattern, run, scaled, settle};
+use super::everywhere;
+use super::stage::{TcpStream, pair, pattern, run, scaled, settle};
 use futures_lite::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, BufWriter, copy};
 use reseau::{Kind, spawn};
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
@@ -108,7 +108,7 @@ fn halves_have_the_traits(kind: Kind) {
     run(kind, async {
         let (mut client, mut server) = pair().await;
         {
-            let (mut read, mut write) = reseau::TcpStream::split(&mut client);
+            let (mut read, mut write) = TcpStream::split(&mut client);
             write.write_all(b"question").await.unwrap();
             AsyncWriteExt::flush(&mut write).await.unwrap();
             let mut question = [0; 8];

@@ -27,6 +27,8 @@ mod halves;
 mod listening;
 mod moving;
 mod names;
+#[cfg(feature = "tls")]
+mod over_tls;
 mod packets;
 #[cfg(unix)]
 mod passing;
@@ -42,23 +44,37 @@ mod teardown;
 mod watchdog;
 
 /// The tests of a file, on each backend.
+///
+/// Some of them are not played over TLS (`over_tls`): those are `plain`, for a reason.
 macro_rules! everywhere {
-    ($($(#[$when:meta])? $name:ident),* $(,)?) => {
-        $crate::on_backends! { uring: Uring, ready: Ready, sim: Sim; $($(#[$when])? $name),* }
+    (
+        $($(#[$when:meta])? $name:ident),* $(,)?
+        $(; plain $why:literal: $($(#[$if:meta])? $plain:ident),* $(,)?)*
+    ) => {
+        $crate::on_backends! {
+            uring: Uring, ready: Ready, sim: Sim;
+            $($(#[$when])? $name,)* $($($(#[$if])? $plain,)*)*
+        }
     };
 }
 
 /// The tests of a file that need a real kernel.
 macro_rules! on_kernels {
-    ($($(#[$when:meta])? $name:ident),* $(,)?) => {
-        $crate::on_backends! { uring: Uring, ready: Ready; $($(#[$when])? $name),* }
+    (
+        $($(#[$when:meta])? $name:ident),* $(,)?
+        $(; plain $why:literal: $($(#[$if:meta])? $plain:ident),* $(,)?)*
+    ) => {
+        $crate::on_backends! {
+            uring: Uring, ready: Ready;
+            $($(#[$when])? $name,)* $($($(#[$if])? $plain,)*)*
+        }
     };
 }
 
 macro_rules! on_backends {
     (
         $backend:ident: $kind:ident $(, $more:ident: $kinds:ident)*;
-        $($(#[$when:meta])? $name:ident),*
+        $($(#[$when:meta])? $name:ident,)*
     ) => {
         mod $backend {
             $(
@@ -70,9 +86,9 @@ macro_rules! on_backends {
                 }
             )*
         }
-        $crate::on_backends! { $($more: $kinds),*; $($(#[$when])? $name),* }
+        $crate::on_backends! { $($more: $kinds),*; $($(#[$when])? $name,)* }
     };
-    (; $($(#[$when:meta])? $name:ident),*) => {};
+    (; $($(#[$when:meta])? $name:ident,)*) => {};
 }
 
 use {everywhere, on_backends, on_kernels};

@@ -1,7 +1,9 @@
 //! Where the tests play: a loop of the wanted kind, small bounds, and two ends of a connection.
 use crate::watchdog::{say, watched};
-use reseau::{Config, Family, Kind, Loop, Stream, TcpListener, TcpStream};
+use reseau::{Chunk, Config, Family, Kind, Loop, Stream};
+pub(crate) use reseau::{TcpListener, TcpStream};
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -73,9 +75,17 @@ pub(crate) async fn listen_in(number: u8) -> (TcpListener, SocketAddr) {
 }
 
 pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(any()).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    (listener, addr)
+    listen_at("127.0.0.1:0").await.unwrap()
+}
+
+pub(crate) async fn listen_at(at: &str) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(at).await?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}
+
+pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(addr).await
 }
 
 /// Both ends of a TCP connection on this loop: client, server.
@@ -85,7 +95,7 @@ pub(crate) async fn pair() -> (TcpStream, TcpStream) {
 }
 
 pub(crate) async fn pair_at(listener: &TcpListener, addr: SocketAddr) -> (TcpStream, TcpStream) {
-    let client = TcpStream::connect(addr).await.unwrap();
+    let client = connect(addr).await.unwrap();
     let (server, peer) = listener.accept().await.unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
     (client, server)
@@ -110,23 +120,44 @@ pub(crate) async fn settle() {
     }
 }
 
+/// What bytes come from, whatever is spoken underneath.
+pub(crate) trait Source {
+    async fn chunk(&mut self) -> io::Result<Option<Chunk>>;
+}
+
+impl<F: Family> Source for Stream<F> {
+    async fn chunk(&mut self) -> io::Result<Option<Chunk>> {
+        self.recv().await
+    }
+}
+
 /// Receives exactly `count` bytes.
-pub(crate) async fn take<F: Family>(stream: &mut Stream<F>, count: usize) -> Vec<u8> {
+pub(crate) async fn take(stream: &mut impl Source, count: usize) -> Vec<u8> {
     let mut got = Vec::with_capacity(count);
     while got.len() < count {
-        got.extend_from_slice(&stream.recv().await.unwrap().expect("not the end yet"));
+        got.extend_from_slice(&stream.chunk().await.unwrap().expect("not the end yet"));
     }
     assert_eq!(got.len(), count, "more came than was sent");
     got
 }
 
 /// Receives until the end.
-pub(crate) async fn drain<F: Family>(stream: &mut Stream<F>) -> Vec<u8> {
+pub(crate) async fn drain(stream: &mut impl Source) -> Vec<u8> {
     let mut got = Vec::new();
-    while let Some(chunk) = stream.recv().await.unwrap() {
+    while let Some(chunk) = stream.chunk().await.unwrap() {
         got.extend_from_slice(&chunk);
     }
     got
+}
+
+/// Receives until the end of one that was left without a word.
+pub(crate) async fn drain_left(stream: &mut TcpStream) -> Vec<u8> {
+    drain(stream).await
+}
+
+/// Whether somebody who left, with more to say than anybody takes, is told so.
+pub(crate) fn is_left(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionReset
 }
 
 /// Bytes of which no two neighbourhoods within a prime number of them are alike.
@@ -152,4 +183,8 @@ pub(crate) fn scaled(kind: Kind, real: usize) -> usize {
 }
 
 pub(crate) const BLOCK: usize = 4096;
+/// How much comes at once.
+pub(crate) const CHUNK_MAX: usize = BLOCK;
+/// How many connections are many.
+pub(crate) const CROWD: usize = 1000;
 pub(crate) const WINDOW: usize = 64 << 10;
