@@ -65,8 +65,8 @@ pub(crate) fn command() -> Command {
                      certificate that is made on the spot unless --cert says which, \
                      udp://[::1]:7007, unix:/path, unix:@name, unixgram:/path for datagrams, \
                      vsock:1:7007. A port alone (:7007, udp://:7007) is this machine's loopback. \
-                     Without any: port 7007 of 127.0.0.1 for TCP and UDP, 7008 for TLS, and Unix sockets of both \
-                     kinds; what is taken is replaced by another.",
+                     Without any: port 7007 of 127.0.0.1 for TCP and UDP, 7008 for TLS, and Unix \
+                     sockets of both kinds; what is taken is replaced by another.",
                 ),
         )
         .arg(
