@@ -34,6 +34,8 @@ travel! {
 travel! {
     reseau::tls::TlsListener<Inet>, reseau::tls::TlsListener, reseau::tls::MaybeTlsListener<Unix>,
     reseau::tls::MaybeTls<Inet>, reseau::tls::MaybeTls, reseau::tls::Failure,
+    reseau::tls::MaybeReadHalf<Unix>, reseau::tls::MaybeWriteHalf<Unix>,
+    reseau::blocking::TlsListener, reseau::blocking::MaybeTlsListener, reseau::blocking::MaybeTls,
 }
 
 /// Sockets may be used after a panic that others caught, as tokio's may.

@@ -5,9 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::MaybeTls;
 use super::link::Link;
-use super::maybe::each;
 use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::stream::TlsStream;
 use crate::addr::Family;
@@ -185,56 +183,3 @@ lending!([F: Family] OwnedReadHalf<F>);
 writing!([F: Family] TlsStream<F>);
 writing!([F: Family] WriteHalf<'_, F>);
 writing!([F: Family] OwnedWriteHalf<F>);
-
-#[cfg(feature = "futures-io")]
-impl<F: Family> futures_io::AsyncRead for MaybeTls<F> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        each!(self.get_mut(), stream => futures_io::AsyncRead::poll_read(Pin::new(stream), cx, buf))
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl<F: Family> tokio::io::AsyncRead for MaybeTls<F> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        each!(self.get_mut(), stream => tokio::io::AsyncRead::poll_read(Pin::new(stream), cx, buf))
-    }
-}
-
-macro_rules! either {
-    ($trait:path, $close:ident) => {
-        impl<F: Family> $trait for MaybeTls<F> {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                use $trait as Writes;
-                each!(self.get_mut(), stream => Writes::poll_write(Pin::new(stream), cx, buf))
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                use $trait as Writes;
-                each!(self.get_mut(), stream => Writes::poll_flush(Pin::new(stream), cx))
-            }
-
-            /// Says that nothing more will be written, behind all that was.
-            fn $close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                use $trait as Writes;
-                each!(self.get_mut(), stream => Writes::$close(Pin::new(stream), cx))
-            }
-        }
-    };
-}
-
-#[cfg(feature = "futures-io")]
-either!(futures_io::AsyncWrite, poll_close);
-#[cfg(feature = "tokio")]
-either!(tokio::io::AsyncWrite, poll_shutdown);

@@ -6,9 +6,9 @@ use std::{fmt, io};
 use super::listener::inside;
 use super::listening::words;
 use super::room::Room;
-use super::{Server, Session, TlsStream};
+use super::{OwnedReadHalf, OwnedWriteHalf, Server, Session, TlsStream};
 use crate::addr::{Any, Covers, Family};
-use crate::net::{Listener, Stream};
+use crate::net::{self, Listener, Stream};
 use crate::pool::Chunk;
 
 /// A connection that speaks TLS, or not: what [`MaybeTlsListener`] accepts.
@@ -23,57 +23,35 @@ pub enum MaybeTls<F: Family = Any> {
     Tls(TlsStream<F>),
 }
 
+/// The half that reads: see [`MaybeTls::into_split`].
+#[derive(Debug)]
+pub enum MaybeReadHalf<F: Family = Any> {
+    /// Of one that does not speak TLS.
+    Plain(net::OwnedReadHalf<F>),
+    /// Of one that does.
+    Tls(OwnedReadHalf<F>),
+}
+
+/// The half that writes: see [`MaybeTls::into_split`]. Its drop says that nothing more will come.
+#[derive(Debug)]
+pub enum MaybeWriteHalf<F: Family = Any> {
+    /// Of one that does not speak TLS.
+    Plain(net::OwnedWriteHalf<F>),
+    /// Of one that does.
+    Tls(OwnedWriteHalf<F>),
+}
+
 /// The same call on whichever it is.
 macro_rules! each {
-    ($self:expr, $stream:ident => $call:expr) => {
+    ($self:expr, $one:ident => $call:expr) => {
         match $self {
-            MaybeTls::Plain($stream) => $call,
-            MaybeTls::Tls($stream) => $call,
+            Self::Plain($one) => $call,
+            Self::Tls($one) => $call,
         }
     };
 }
 
 impl<F: Family> MaybeTls<F> {
-    /// The next bytes; `None` once the peer has said that it was all.
-    ///
-    /// # Errors
-    /// As the stream's that it is.
-    pub async fn recv(&mut self) -> io::Result<Option<Chunk>> {
-        each!(self, stream => stream.recv().await)
-    }
-
-    /// Fills `buf`, all or nothing, and says its length. Dropping the future loses nothing.
-    ///
-    /// # Errors
-    /// As the stream's that it is.
-    pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        each!(self, stream => stream.read_exact(buf).await)
-    }
-
-    /// Waits for room, and sends the whole chunk; none of it if the future is dropped before.
-    ///
-    /// # Errors
-    /// As the stream's that it is.
-    pub async fn send(&mut self, chunk: impl Into<Chunk>) -> io::Result<()> {
-        each!(self, stream => stream.send(chunk).await)
-    }
-
-    /// Waits until the system has taken all that was sent or written.
-    ///
-    /// # Errors
-    /// As the stream's that it is.
-    pub async fn flush(&mut self) -> io::Result<()> {
-        each!(self, stream => stream.flush().await)
-    }
-
-    /// Says that nothing more will be sent, behind all that was.
-    ///
-    /// # Errors
-    /// As the stream's that it is.
-    pub async fn finish(&mut self) -> io::Result<()> {
-        each!(self, stream => stream.finish().await)
-    }
-
     /// Sends what is left, says that nothing more will come, and closes.
     ///
     /// # Errors
@@ -82,19 +60,21 @@ impl<F: Family> MaybeTls<F> {
         each!(self, stream => stream.close().await)
     }
 
-    /// What was agreed upon, if it speaks TLS.
-    #[must_use]
-    pub fn session(&self) -> Option<Session> {
+    /// Two halves, one to read and one to write, for two tasks or two threads.
+    ///
+    /// Dropping the writing half says that nothing more will be written, as
+    /// [`finish`](Self::finish) does; the stream closes when both are gone.
+    pub fn into_split(self) -> (MaybeReadHalf<F>, MaybeWriteHalf<F>) {
         match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => Some(stream.session()),
+            Self::Plain(stream) => {
+                let (read, write) = stream.into_split();
+                (MaybeReadHalf::Plain(read), MaybeWriteHalf::Plain(write))
+            }
+            Self::Tls(stream) => {
+                let (read, write) = stream.into_split();
+                (MaybeReadHalf::Tls(read), MaybeWriteHalf::Tls(write))
+            }
         }
-    }
-
-    /// Whether it speaks TLS.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
     }
 
     /// The points in time at which receiving and sending are late; `None`: never.
@@ -102,22 +82,153 @@ impl<F: Family> MaybeTls<F> {
         each!(self, stream => stream.set_deadlines(recv, send));
     }
 
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn local_addr(&self) -> io::Result<F::Addr> {
-        each!(self, stream => stream.local_addr())
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// `NotConnected` once the connection is gone, on systems that forget it then.
-    pub fn peer_addr(&self) -> io::Result<F::Addr> {
-        each!(self, stream => stream.peer_addr())
+    /// How many bytes each direction may hold before it stops asking for more (receiving), or
+    /// taking more (sending).
+    pub fn set_window(&self, bytes: usize) {
+        each!(self, stream => stream.set_window(bytes));
     }
 }
+
+/// The calls of what reads.
+macro_rules! reading {
+    ($type:ident) => {
+        impl<F: Family> $type<F> {
+            /// The next bytes; `None` once the peer has said that it was all.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn recv(&mut self) -> io::Result<Option<Chunk>> {
+                each!(self, stream => stream.recv().await)
+            }
+
+            /// Fills `buf`, all or nothing, and says its length. Dropping the future loses nothing.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                each!(self, stream => stream.read_exact(buf).await)
+            }
+
+            /// Copies the first bytes that are there, which stay. 0 is the end.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                each!(self, stream => stream.peek(buf).await)
+            }
+
+            /// Waits until there is something to read: bytes, the end, or an error.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn readable(&self) -> io::Result<()> {
+                each!(self, stream => stream.readable().await)
+            }
+
+            /// Reads what is there.
+            ///
+            /// # Errors
+            /// `WouldBlock` if there is nothing yet; else as the stream's that it is.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                each!(self, stream => stream.try_read(buf))
+            }
+        }
+    };
+}
+
+/// The calls of what writes.
+macro_rules! writing {
+    ($type:ident) => {
+        impl<F: Family> $type<F> {
+            /// Waits for room, and sends the whole chunk; none of it if the future is dropped
+            /// before.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn send(&mut self, chunk: impl Into<Chunk>) -> io::Result<()> {
+                each!(self, stream => stream.send(chunk).await)
+            }
+
+            /// Waits until the system has taken all that was sent or written.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn flush(&mut self) -> io::Result<()> {
+                each!(self, stream => stream.flush().await)
+            }
+
+            /// Says that nothing more will be sent, behind all that was.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn finish(&mut self) -> io::Result<()> {
+                each!(self, stream => stream.finish().await)
+            }
+
+            /// Waits until there is room to write, or until writing would fail.
+            ///
+            /// # Errors
+            /// As the stream's that it is.
+            pub async fn writable(&self) -> io::Result<()> {
+                each!(self, stream => stream.writable().await)
+            }
+
+            /// Writes as much as there is room for.
+            ///
+            /// # Errors
+            /// `WouldBlock` if there is none; else as the stream's that it is.
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                each!(self, stream => stream.try_write(buf))
+            }
+        }
+    };
+}
+
+/// The calls of streams and of both halves.
+macro_rules! ends {
+    ($type:ident) => {
+        impl<F: Family> $type<F> {
+            /// What was agreed upon, if it speaks TLS.
+            #[must_use]
+            pub fn session(&self) -> Option<Session> {
+                match self {
+                    Self::Plain(_) => None,
+                    Self::Tls(stream) => Some(stream.session()),
+                }
+            }
+
+            /// Whether it speaks TLS.
+            #[must_use]
+            pub fn is_tls(&self) -> bool {
+                matches!(self, Self::Tls(_))
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            /// The system's.
+            pub fn local_addr(&self) -> io::Result<F::Addr> {
+                each!(self, stream => stream.local_addr())
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            /// `NotConnected` once the connection is gone, on systems that forget it then.
+            pub fn peer_addr(&self) -> io::Result<F::Addr> {
+                each!(self, stream => stream.peer_addr())
+            }
+        }
+    };
+}
+
+reading!(MaybeTls);
+reading!(MaybeReadHalf);
+writing!(MaybeTls);
+writing!(MaybeWriteHalf);
+ends!(MaybeTls);
+ends!(MaybeReadHalf);
+ends!(MaybeWriteHalf);
 
 impl<F: Family> From<Stream<F>> for MaybeTls<F> {
     fn from(stream: Stream<F>) -> Self {

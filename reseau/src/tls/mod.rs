@@ -35,6 +35,8 @@ mod listener;
 pub(crate) mod listening;
 #[cfg(feature = "async")]
 mod maybe;
+#[cfg(feature = "async")]
+mod maybe_compat;
 mod pem;
 #[cfg(feature = "async")]
 mod played;
@@ -63,7 +65,7 @@ pub use identity::Identity;
 pub use listener::TlsListener;
 pub use listening::Failure;
 #[cfg(feature = "async")]
-pub use maybe::{MaybeTls, MaybeTlsListener};
+pub use maybe::{MaybeReadHalf, MaybeTls, MaybeTlsListener, MaybeWriteHalf};
 pub use roots::Roots;
 pub use server::{ClientCerts, Server};
 pub use session::{Session, Version};

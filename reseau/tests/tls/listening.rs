@@ -1,16 +1,17 @@
 //! `tls::TlsListener`, on every backend.
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reseau::tls::{Broken, Client, Server, TlsListener, TlsStream};
+use reseau::tls::{Broken, Client, ClientCerts, Server, TlsListener, TlsStream};
 use reseau::{Family, Inet, Kind, TcpListener, TcpStream};
 
 use crate::backends::{on, on_each, poll_once};
-use crate::stage::{Authority, sides};
+use crate::stage::{Authority, sides, watched};
 
 /// So long that nobody is late.
 const LONG: Duration = Duration::from_secs(1_000);
@@ -125,7 +126,7 @@ on_each! {
         {
             let mut accepting = std::pin::pin!(accepting);
             let mut accept = std::pin::pin!(listener.accept());
-            std::future::poll_fn(|cx| {
+            poll_fn(|cx| {
                 use std::future::Future;
                 assert!(accept.as_mut().poll(cx).is_pending());
                 accepting.as_mut().poll(cx)
@@ -191,6 +192,27 @@ on_each! {
         };
         assert_eq!(failures.iter().filter(cut).count(), 1);
         assert_eq!(listener.handshakes(), 0);
+    }
+
+    async fn who_is_refused_hears_why() {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server.client_certs(ClientCerts::RequireAny)).await;
+        let refused = reseau::spawn(async move {
+            // In TLS 1.3 a client is done before it is judged.
+            match dial(&client, addr).await {
+                Ok(mut stream) => stream.recv().await.unwrap_err(),
+                Err(error) => error,
+            }
+        });
+        while listener.failed() == 0 {
+            assert!(poll_once(listener.accept()).await.is_none());
+            a_while().await;
+        }
+        let refused = refused.await.unwrap();
+        assert!(refused.to_string().contains("the peer refuses"), "{refused}");
+        let failures = listener.take_failures();
+        let broken = Broken::of(failures[0].error());
+        assert!(broken.is_some_and(Broken::is_certificate), "{}", failures[0]);
     }
 
     async fn many_come_at_once() {
@@ -295,6 +317,100 @@ on_each! {
             server.reload(&new.identity());
         }
     }
+}
+
+/// Several threads accept from one listener, each under an executor of its own.
+#[test]
+fn any_executors_will_do() {
+    watched(|| {
+        let (client, server) = sides();
+        let (listener, addr) = smol::block_on(listener(&server));
+        let listener = Arc::new(listener.handshakes_max(6));
+        let accepting: Vec<_> = (0..4)
+            .map(|_| {
+                let listener = listener.clone();
+                std::thread::spawn(move || {
+                    smol::block_on(async {
+                        for _ in 0..10 {
+                            // It may be dropped at any time, also while others go on with it.
+                            let mut stream = loop {
+                                if let Some(accepted) = poll_once(listener.accept()).await {
+                                    break accepted.unwrap().0;
+                                }
+                                let accept = listener.accept();
+                                let accepted = reseau::timeout(Duration::from_millis(2), accept);
+                                if let Ok(accepted) = accepted.await {
+                                    break accepted.unwrap().0;
+                                }
+                            };
+                            answer(&mut stream).await;
+                        }
+                    });
+                })
+            })
+            .collect();
+        let greeting: Vec<_> = (0..40)
+            .map(|_| {
+                let client = client.clone();
+                std::thread::spawn(move || {
+                    let stream = reseau::blocking::TcpStream::connect(addr).unwrap();
+                    let mut stream = stream.start_tls(client.to("localhost")).unwrap();
+                    stream.write_all(b"hello").unwrap();
+                    stream.read_exact(&mut [0; 5]).unwrap();
+                })
+            })
+            .collect();
+        for thread in greeting {
+            thread.join().unwrap();
+        }
+        for thread in accepting {
+            thread.join().unwrap();
+        }
+        assert_eq!((listener.handshakes(), listener.failed()), (0, 0));
+    });
+}
+
+/// Somebody who waits without a future is woken beside those who have one.
+#[test]
+fn hand_written_futures_are_woken() {
+    on(Kind::Sim, || async {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let listener = Arc::new(listener);
+        let other = listener.clone();
+        let waiting = reseau::spawn(async move {
+            let (mut stream, _) = poll_fn(|cx| other.poll_accept(cx)).await.unwrap();
+            answer(&mut stream).await;
+        });
+        let other = listener.clone();
+        let accepting = reseau::spawn(async move {
+            let (mut stream, _) = other.accept().await.unwrap();
+            answer(&mut stream).await;
+        });
+        a_while().await;
+        for greeting in [greet(&client, addr), greet(&client, addr)] {
+            greeting.await.unwrap();
+        }
+        waiting.await.unwrap();
+        accepting.await.unwrap();
+    });
+}
+
+/// What is wrong with the server is said to whoever runs it, and not to its clients' account.
+#[test]
+fn a_server_that_cannot_serve_says_so_at_once() {
+    use reseau::tls::Version;
+    on(Kind::Sim, || async {
+        let (_, server) = sides();
+        let server = server.oldest(Version::Tls13).newest(Version::Tls12);
+        let unfit = reseau::listen("127.0.0.1:0").tls(&server).await.unwrap_err();
+        assert_eq!(unfit.kind(), ErrorKind::InvalidInput, "{unfit}");
+        let (listener, addr) = listener(&server).await;
+        let _client = TcpStream::connect(addr).await.unwrap();
+        let unfit = listener.accept().await.unwrap_err();
+        assert_eq!(unfit.kind(), ErrorKind::InvalidInput, "{unfit}");
+        assert_eq!(listener.failed(), 0);
+    });
 }
 
 /// In simulated time, because real clients may be late.

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use reseau::blocking::{self, MaybeTls, TcpListener, TcpStream, TlsListener, TlsStream};
-use reseau::tls::{Broken, Client, Server};
+use reseau::tls::{Broken, Client, ClientCerts, Server};
 
 use crate::stage::{Authority, pattern, sides, watched};
 
@@ -192,6 +192,27 @@ fn who_speaks_something_else_is_told_and_forgotten() {
             assert!(broken.is_some_and(Broken::in_handshake), "{failure}");
         }
         assert_eq!((failures.len(), listener.handshakes()), (5, 0));
+    });
+}
+
+#[test]
+fn who_is_refused_hears_why() {
+    watched(|| {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server.client_certs(ClientCerts::RequireAny));
+        let refused = thread::spawn(move || {
+            // In TLS 1.3 a client is done before it is judged.
+            match dial(&client, addr) {
+                Ok(mut stream) => stream.read(&mut [0]).unwrap_err(),
+                Err(error) => error,
+            }
+        });
+        until(&listener, || listener.failed() == 1);
+        let refused = refused.join().unwrap();
+        assert!(refused.to_string().contains("the peer refuses"), "{refused}");
+        let failures = listener.take_failures();
+        let broken = Broken::of(failures[0].error());
+        assert!(broken.is_some_and(Broken::is_certificate), "{}", failures[0]);
     });
 }
 

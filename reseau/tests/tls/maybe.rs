@@ -24,17 +24,23 @@ async fn dial(client: Option<&Client>, at: SocketAddr) -> MaybeTls<Inet> {
     }
 }
 
-/// Sends it all, ends, and reads back what comes until the end.
+/// Sends it all and ends, while it reads what comes back until the end.
 fn told(client: Option<&Client>, at: SocketAddr, bytes: Vec<u8>) -> reseau::Task<Vec<u8>> {
     let client = client.cloned();
     reseau::spawn(async move {
-        let mut stream = dial(client.as_ref(), at).await;
-        stream.send(bytes).await.unwrap();
-        stream.finish().await.unwrap();
+        let (mut read, mut write) = dial(client.as_ref(), at).await.into_split();
+        let sending = reseau::spawn(async move {
+            for part in bytes.chunks(3_000) {
+                write.send(part.to_vec()).await.unwrap();
+            }
+            write.finish().await.unwrap();
+            write
+        });
         let mut got = Vec::new();
-        while let Some(chunk) = stream.recv().await.unwrap() {
+        while let Some(chunk) = read.recv().await.unwrap() {
             got.extend_from_slice(&chunk);
         }
+        sending.await.unwrap();
         got
     })
 }
@@ -103,6 +109,39 @@ on_each! {
         let mut got = [0; 3];
         leaving.read_exact(&mut got).await.unwrap();
         assert_eq!(&got, b"bye");
+    }
+
+    async fn halves_do_what_both_do() {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        for client in [None, Some(&client)] {
+            let telling = told(client, addr, pattern(100_000));
+            let (stream, peer) = listener.accept().await.unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), peer);
+            stream.set_window(4 << 10);
+            let (mut read, mut write) = stream.into_split();
+            assert_eq!((read.is_tls(), write.is_tls()), (client.is_some(), client.is_some()));
+            let mut first = [0];
+            assert_eq!(read.peek(&mut first).await.unwrap(), 1);
+            read.readable().await.unwrap();
+            let mut start = [0; 100];
+            let count = read.try_read(&mut start).unwrap();
+            assert_eq!(start[..count], pattern(100_000)[..count]);
+            assert_eq!(first, start[..1]);
+            write.writable().await.unwrap();
+            assert_eq!(write.try_write(&start[..1]).unwrap(), 1);
+            write.send(start[1..count].to_vec()).await.unwrap();
+            let echoing = reseau::spawn(async move {
+                while let Some(chunk) = read.recv().await.unwrap() {
+                    write.send(chunk).await.unwrap();
+                }
+                write.flush().await.unwrap();
+                drop(write); // Says the end.
+                read
+            });
+            assert!(telling.await.unwrap() == pattern(100_000));
+            echoing.await.unwrap();
+        }
     }
 
     async fn deadlines_are_those_of_both() {
