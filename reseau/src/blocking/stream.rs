@@ -58,7 +58,7 @@ macro_rules! each {
 
 impl Stream {
     /// A socket that is connected to `addr`.
-    pub(super) fn new(socket: OsSocket, addr: &Addr) -> Self {
+    pub(crate) fn new(socket: OsSocket, addr: &Addr) -> Self {
         match addr {
             Addr::Inet(_) => Self::Tcp(TcpStream::from_socket(socket)),
             Addr::Vsock(_) => Self::Vsock(VsockStream::from_socket(socket)),

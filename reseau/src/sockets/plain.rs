@@ -175,6 +175,16 @@ impl Plain {
         }
     }
 
+    /// How often one who waits looks whether it was ended: only where that wakes nobody.
+    pub(super) fn looks_every(&self) -> Option<Duration> {
+        (self.shut_wakes == Woken::Nobody).then_some(LOOK_EVERY)
+    }
+
+    /// An error once it was ended.
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        if self.is_ended() { Err(gone()) } else { Ok(()) }
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }

@@ -41,6 +41,11 @@ impl TlsStream {
         Ok(Self { stream: self.stream.try_clone()?, link: Arc::clone(&self.link) })
     }
 
+    /// Reads what has come already; `WouldBlock` if that is nothing, or if somebody else reads.
+    pub(crate) fn read_at_once(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_by(Wait::Never, 0, |engine| engine.take(buf))
+    }
+
     /// Reads without taking: the next read gives the same bytes again.
     ///
     /// # Errors

@@ -27,7 +27,7 @@
 //! Where Julia has methods of one name for several arguments, one function takes what its trait
 //! says ([`Remote`], [`Local`]); keywords are a second function that ends in `_with`, a type
 //! argument one that ends in `_as`, and what Julia marks by `!` or spells without a break has a
-//! name of its own here, which searching for the old one finds. Words about TLS will come.
+//! name of its own here, which searching for the old one finds.
 mod buffer;
 mod error;
 mod ip;
@@ -35,7 +35,10 @@ mod names;
 mod read;
 mod server;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
+mod way;
 
 use std::io;
 
@@ -49,8 +52,15 @@ pub use names::{
     getaddrinfo, getaddrinfo_as, getalladdrinfo, getipaddr, getipaddr_as, getipaddrs,
     getipaddrs_as, getnameinfo, islinklocaladdr,
 };
-pub use server::{Local, TCPServer, Task, accept, accept_with, listen, listen_with, listenany};
+pub use server::{
+    Listen, Local, TCPServer, Task, accept, accept_with, listen, listen_with, listenany,
+};
 pub use tcp::{Remote, TCPSocket, connect};
+#[cfg(feature = "tls")]
+pub use tls::{
+    Connect, TLS_DEFAULT_TIMEOUT_MS, connect_with, handshake, tls_session, tlsupgrade,
+    tlsupgrade_with,
+};
 pub use udp::{
     Setopt, UDPSocket, join_multicast_group, join_multicast_group_on, leave_multicast_group,
     leave_multicast_group_on, recv, recvfrom, send, setopt,

@@ -5,8 +5,6 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use super::buffer::Buffer;
 use super::{Error, TCPSocket};
-use crate::sys::Side;
-use crate::sys::blocking::{self as calls, at_once};
 
 /// Reading. What ends early is [`Error::EOFError`]; the end itself is none.
 impl TCPSocket {
@@ -232,22 +230,24 @@ impl TCPSocket {
 
     /// What has come already goes into the buffer, as far as there is room.
     fn take_what_came(&self, buffer: &mut Buffer) {
-        let Ok(socket) = self.socket.get() else { return };
+        let Some(way) = self.way_at_once() else { return };
         let space = buffer.space();
         if space.is_empty() {
             return;
         }
-        let receive = |flags| calls::recv(socket.socket(), space, flags);
         // What failed will fail again for whoever reads.
-        let count = at_once(socket.socket(), Side::Recv, receive).unwrap_or(0);
+        let count = way.recv_at_once(space).unwrap_or(0);
         self.fill(buffer, count);
     }
 
     /// From the system: 0 at the end, and of a socket that is closed here.
     fn receive(&self, space: &mut [u8]) -> Result<usize, Error> {
-        let Ok(socket) = self.socket.get() else { return Ok(0) };
-        match socket.recv(space) {
-            Err(_) if socket.is_ended() => Ok(0),
+        let way = match self.way() {
+            Err(_) if !self.socket.is_open() => return Ok(0),
+            way => way?,
+        };
+        match way.recv(space) {
+            Err(_) if way.is_ended() => Ok(0),
             came => Ok(came?),
         }
     }
@@ -257,12 +257,12 @@ impl TCPSocket {
         self.buffered.store(buffer.unread().len(), Ordering::Relaxed);
     }
 
-    fn consume(&self, buffer: &mut Buffer, count: usize) {
+    pub(super) fn consume(&self, buffer: &mut Buffer, count: usize) {
         buffer.consume(count);
         self.buffered.store(buffer.unread().len(), Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Buffer> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,14 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use super::tls::Layer;
 use super::{Bind, Error, IPAddr, IPType, InetAddr, TCPSocket, localhost, port, tcp};
 use crate::addr::Addr;
 use crate::error::{self, Class};
@@ -14,6 +18,8 @@ use crate::sockets::plain::Plain;
 use crate::sockets::shared::Shared;
 use crate::sys::option::numbers::{AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM};
 use crate::sys::{self, Claim, Kind};
+#[cfg(feature = "tls")]
+use crate::tls;
 
 /// A socket that listens, or will: of TCP, or of this machine's own.
 ///
@@ -38,6 +44,70 @@ struct Owner(Arc<Server>);
 
 struct Server {
     state: Mutex<State>,
+    #[cfg(feature = "tls")]
+    tls: OnceLock<tls::Server>,
+}
+
+/// The keywords of [`listen_with`].
+///
+/// ```
+/// use reseau::sockets::julia::{Listen, listen_with};
+/// let server = listen_with(0, Listen { backlog: 16, ..Listen::default() })?;
+/// assert!(server.isopen());
+/// listen_with(0, 16)?; // The backlog alone.
+/// # Ok::<(), reseau::sockets::julia::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// How many connections may wait to be accepted.
+    pub backlog: u32,
+    /// Speaks TLS with those who connect; without it, what follows says nothing.
+    #[cfg(feature = "tls")]
+    pub tls: bool,
+    /// All of it in one value. What follows then counts no more.
+    #[cfg(feature = "tls")]
+    pub tls_options: Option<tls::Server>,
+    /// A file with the chain that is shown, and with its key unless that has a file of its own.
+    #[cfg(feature = "tls")]
+    pub ssl_cert: Option<PathBuf>,
+    /// A file with its key.
+    #[cfg(feature = "tls")]
+    pub ssl_key: Option<PathBuf>,
+    /// Clients are asked for no certificate, which is so without it, too: who wants to ask them
+    /// does so by `tls_options`.
+    #[cfg(feature = "tls")]
+    pub ssl_insecure: bool,
+    /// The protocols that are spoken, the best first, with semicolons between them.
+    #[cfg(feature = "tls")]
+    pub alpn_list: Option<String>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            backlog: super::BACKLOG_DEFAULT,
+            #[cfg(feature = "tls")]
+            tls: false,
+            #[cfg(feature = "tls")]
+            tls_options: None,
+            #[cfg(feature = "tls")]
+            ssl_cert: None,
+            #[cfg(feature = "tls")]
+            ssl_key: None,
+            #[cfg(feature = "tls")]
+            ssl_insecure: false,
+            #[cfg(feature = "tls")]
+            alpn_list: None,
+        }
+    }
+}
+
+/// A backlog alone.
+impl From<u32> for Listen {
+    #[allow(clippy::needless_update)] // Without TLS it is all there is.
+    fn from(backlog: u32) -> Self {
+        Self { backlog, ..Self::default() }
+    }
 }
 
 enum State {
@@ -74,15 +144,16 @@ enum State {
 /// [`Error::ArgumentError`] for a port out of range, [`Error::IOError`] if the address cannot be
 /// had.
 pub fn listen(at: impl Local) -> Result<TCPServer, Error> {
-    listen_with(at, super::BACKLOG_DEFAULT)
+    listen_with(at, Listen::default())
 }
 
-/// As [`listen`], with a backlog: how many connections may wait to be accepted.
+/// As [`listen`], with a backlog (how many connections may wait to be accepted), or with all the
+/// keywords there are: a server of TLS is made by them, too.
 ///
 /// # Errors
-/// As [`listen`].
-pub fn listen_with(at: impl Local, backlog: u32) -> Result<TCPServer, Error> {
-    at.listen(backlog)
+/// As [`listen`]; [`Error::ArgumentError`] for a certificate or a key that is none.
+pub fn listen_with(at: impl Local, how: impl Into<Listen>) -> Result<TCPServer, Error> {
+    at.listen(&how.into())
 }
 
 /// Listens on the port of the hint, or on the next one that is free, and says which: after 65535
@@ -210,14 +281,19 @@ pub trait Local {
     ///
     /// # Errors
     /// As of [`listen`].
-    fn listen(self, backlog: u32) -> Result<TCPServer, Error>;
+    fn listen(self, how: &Listen) -> Result<TCPServer, Error>;
 }
 
 impl TCPServer {
     /// A server without an address: [`bind`](super::bind) gives it one.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Owner(Arc::new(Server { state: Mutex::new(State::Init) }))))
+        let server = Server {
+            state: Mutex::new(State::Init),
+            #[cfg(feature = "tls")]
+            tls: OnceLock::new(),
+        };
+        Self(Arc::new(Owner(Arc::new(server))))
     }
 
     /// Stops listening: who waits for a connection is told so. Doing so again does nothing.
@@ -263,10 +339,15 @@ impl TCPServer {
         Ok(())
     }
 
-    fn start(&self, backlog: u32) -> Result<(), Error> {
+    fn start(&self, how: &Listen) -> Result<(), Error> {
+        #[cfg(feature = "tls")]
+        if let Some(server) = how.server()? {
+            // It listens once, and so whoever accepts finds it.
+            let _ = self.0.0.tls.set(server);
+        }
         let mut state = self.0.0.lock();
         match std::mem::replace(&mut *state, State::Closed) {
-            State::Bound(plain, claim) => match plain.listen(backlog) {
+            State::Bound(plain, claim) => match plain.listen(how.backlog) {
                 Ok(()) => {
                     *state = State::Listening(Arc::new(Shared::new(plain)), claim);
                     Ok(())
@@ -296,7 +377,12 @@ impl Server {
     fn accept(&self) -> Result<TCPSocket, Error> {
         let socket = self.listening()?.get()?;
         let (plain, _) = socket.accept()?;
-        Ok(TCPSocket::new(plain))
+        let socket = TCPSocket::new(plain);
+        #[cfg(feature = "tls")]
+        if let Some(server) = self.tls.get() {
+            return Ok(socket.with(Layer::due(server)));
+        }
+        Ok(socket)
     }
 
     fn listening(&self) -> Result<Arc<Shared>, Error> {
@@ -341,10 +427,10 @@ impl Drop for Owner {
 }
 
 /// A server that has that address, and listens.
-fn at(addr: &Addr, backlog: u32) -> Result<TCPServer, Error> {
+fn at(addr: &Addr, how: &Listen) -> Result<TCPServer, Error> {
     let server = TCPServer::new();
     server.bind_at(addr, Bind::default())?;
-    server.start(backlog)?;
+    server.start(how)?;
     Ok(server)
 }
 
@@ -352,8 +438,8 @@ macro_rules! ports {
     ($($port:ident)+) => {$(
         /// A port of `127.0.0.1`.
         impl Local for $port {
-            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-                (localhost, i64::from(self)).listen(backlog)
+            fn listen(self, how: &Listen) -> Result<TCPServer, Error> {
+                (localhost, i64::from(self)).listen(how)
             }
         }
     )+};
@@ -364,8 +450,8 @@ ports!(i32 i64 u16 u32);
 macro_rules! addresses {
     ($($ip:ty),+) => {$(
         impl<P: Into<i64>> Local for ($ip, P) {
-            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-                InetAddr { host: IPAddr::from(self.0), port: port(self.1)? }.listen(backlog)
+            fn listen(self, how: &Listen) -> Result<TCPServer, Error> {
+                InetAddr { host: IPAddr::from(self.0), port: port(self.1)? }.listen(how)
             }
         }
     )+};
@@ -374,8 +460,8 @@ macro_rules! addresses {
 addresses!(super::IPv4, super::IPv6, IPAddr, Ipv4Addr, Ipv6Addr, IpAddr);
 
 impl<T: IPType> Local for InetAddr<T> {
-    fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-        at(&self.std().into(), backlog)
+    fn listen(self, how: &Listen) -> Result<TCPServer, Error> {
+        at(&self.std().into(), how)
     }
 }
 
@@ -383,8 +469,8 @@ macro_rules! paths {
     ($($path:ty),+) => {$(
         /// A path. The file that a dead server has left there gives way; ours goes with us.
         impl Local for $path {
-            fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-                at(&tcp::path(self.as_ref())?, backlog)
+            fn listen(self, how: &Listen) -> Result<TCPServer, Error> {
+                at(&tcp::path(self.as_ref())?, how)
             }
         }
     )+};
@@ -394,8 +480,8 @@ paths!(&str, String, &Path, PathBuf);
 
 /// A server that has an address already.
 impl Local for &TCPServer {
-    fn listen(self, backlog: u32) -> Result<TCPServer, Error> {
-        self.start(backlog)?;
+    fn listen(self, how: &Listen) -> Result<TCPServer, Error> {
+        self.start(how)?;
         Ok(self.clone())
     }
 }

@@ -1,12 +1,15 @@
 //! Connections: `TCPSocket` and `connect`.
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
 
 use super::buffer::Buffer;
+#[cfg(feature = "tls")]
+use super::tls::Layer;
+use super::way::Way;
 use super::{Error, IPAddr, IPType, InetAddr, localhost, port};
 use crate::addr::{Addr, UnixAddr};
 use crate::blocking;
@@ -42,7 +45,12 @@ pub struct TCPSocket {
     /// How much is in the buffer, for those who do not want to wait for its lock.
     pub(super) buffered: AtomicUsize,
     /// One message after the other.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
+    /// The host that was dialled.
+    #[cfg(feature = "tls")]
+    pub(super) host: Option<String>,
+    #[cfg(feature = "tls")]
+    pub(super) layer: Layer,
 }
 
 /// Connects, and waits until it is done.
@@ -88,7 +96,48 @@ impl TCPSocket {
             buffer: Mutex::default(),
             buffered: AtomicUsize::new(0),
             writing: Mutex::default(),
+            #[cfg(feature = "tls")]
+            host: None,
+            #[cfg(feature = "tls")]
+            layer: Layer::plain(),
         }
+    }
+
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, unused_variables))]
+    fn of(mut self, host: impl ToString) -> Self {
+        #[cfg(feature = "tls")]
+        {
+            self.host = Some(host.to_string());
+        }
+        self
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn with(mut self, layer: Layer) -> Self {
+        self.layer = layer;
+        self
+    }
+
+    /// How its bytes go, for the time of a call. What is to speak TLS has negotiated it then.
+    pub(super) fn way(&self) -> Result<Way, Error> {
+        let plain = self.socket.get()?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.layer.over(&plain)? {
+            return Ok(Way::Tls(plain, tls));
+        }
+        Ok(Way::Plain(plain))
+    }
+
+    /// The same, if nothing is to be waited for.
+    pub(super) fn way_at_once(&self) -> Option<Way> {
+        let plain = self.socket.get().ok()?;
+        #[cfg(feature = "tls")]
+        if self.layer.is_due() {
+            return None;
+        } else if let Some(tls) = self.layer.at_once() {
+            return Some(Way::Tls(plain, tls));
+        }
+        Some(Way::Plain(plain))
     }
 
     /// Sends all of the bytes, and says how many they are.
@@ -96,9 +145,9 @@ impl TCPSocket {
     /// # Errors
     /// [`Error::IOError`]; some of the bytes may have been sent.
     pub fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        let socket = self.socket.get()?;
+        let way = self.way()?;
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        socket.send_all(bytes)?;
+        way.send_all(bytes)?;
         Ok(bytes.len())
     }
 
@@ -116,16 +165,23 @@ impl TCPSocket {
     /// # Errors
     /// [`Error::IOError`] on a closed socket, or if the connection is gone.
     pub fn closewrite(&self) -> Result<(), Error> {
-        let socket = self.socket.get()?;
+        let way = self.way()?;
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(socket.shutdown(Shutdown::Write)?)
+        Ok(way.closewrite()?)
     }
 
     /// Closes the connection: calls that wait for it return. Doing so again does nothing.
     ///
     /// What has come and was not read yet can still be read; then it is the end.
+    ///
+    /// By TLS the peer is told that it was all, if that needs no waiting.
     pub fn close(&self) {
+        #[cfg(feature = "tls")]
+        self.layer.close();
         self.socket.close();
+        // Whoever negotiated until now has left something there, perhaps.
+        #[cfg(feature = "tls")]
+        self.layer.close();
     }
 
     /// Whether it was not [closed](Self::close) on this side.
@@ -143,7 +199,11 @@ fn reach(addr: &Addr) -> Result<TCPSocket, Error> {
     };
     let plain = Plain::open(domain, SOCK_STREAM, 0)?;
     plain.connect(addr)?;
-    Ok(TCPSocket::new(plain))
+    let socket = TCPSocket::new(plain);
+    Ok(match addr {
+        Addr::Inet(addr) => socket.of(addr.ip()),
+        _ => socket,
+    })
 }
 
 /// What dialling a host failed with.
@@ -195,7 +255,7 @@ impl<P: Into<i64>> Remote for (&str, P) {
         match blocking::connect((host, port)).wait() {
             Ok(blocking::Stream::Tcp(stream)) => {
                 let socket = OsSocket::from(TcpStream::from(stream));
-                Ok(TCPSocket::new(Plain::adopt(socket)?))
+                Ok(TCPSocket::new(Plain::adopt(socket)?).of(host))
             }
             Ok(_) => Err(Error::argument(format!("{host} is no host"))),
             Err(error) => Err(failed(host, error)),

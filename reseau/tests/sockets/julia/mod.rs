@@ -1,7 +1,9 @@
-//! Julia's Sockets: rows A82 to A110, A130 to A134 and A139.
+//! Julia's Sockets: rows A82 to A110, A130 to A139.
 mod addrs;
 mod reading;
 mod servers;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 
 use reseau::sockets::julia::{TCPServer, TCPSocket, accept, connect, getsockname, listen};
