@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
 use reseau::blocking::TlsStream;
-use reseau::tls::{Broken, Client, Identity, Roots, Server, Session, Unfit, Version};
+use reseau::tls::{Broken, Client, ClientCerts, Identity, Roots, Server, Session, Unfit, Version};
 
 use crate::stage::{Authority, sides, tcp_pair, watched};
 use crate::threads::pair_of;
@@ -160,6 +160,73 @@ fn names_have_identities_of_their_own() {
             );
             accepting.join().unwrap();
         }
+    });
+}
+
+#[test]
+fn clients_are_asked_in_five_ways() {
+    watched(|| {
+        let (ours, strange) = (Authority::new(), Authority::new());
+        let roots = || ours.roots.clone();
+        // Who shows nothing, what we issued, what somebody else issued: whether each is let in.
+        let modes = [
+            (ClientCerts::None, [true, true, true]),
+            (ClientCerts::Request, [true, true, true]),
+            (ClientCerts::RequireAny, [false, true, true]),
+            (ClientCerts::VerifyIfGiven(roots()), [true, true, false]),
+            (ClientCerts::RequireAndVerify(roots()), [false, true, false]),
+        ];
+        for version in [Version::Tls12, Version::Tls13] {
+            for (mode, expected) in &modes {
+                let server = Server::new(&ours.identity()).client_certs(mode.clone());
+                let client = Client::new().trust_only(&roots()).oldest(version).newest(version);
+                let shown = [
+                    client.clone(),
+                    client.clone().identity(&ours.identity()),
+                    client.identity(&strange.identity()),
+                ];
+                let let_in = shown.map(|client| {
+                    let (a, b) = tcp_pair();
+                    let server = server.clone();
+                    let accepting = thread::spawn(move || b.start_tls(&server));
+                    let mine = a.start_tls(client.to("localhost"));
+                    let theirs = accepting.join().unwrap();
+                    if let Ok(b) = &theirs {
+                        let asked = !matches!(mode, ClientCerts::None);
+                        assert!(asked || b.session().peer_chain().len() == 0);
+                    }
+                    drop(mine);
+                    theirs.is_ok()
+                });
+                assert_eq!(let_in, *expected, "{mode:?} {version}");
+            }
+        }
+    });
+}
+
+/// Whoever it is, the system does not know our authority.
+#[test]
+fn by_default_it_is_the_system_that_is_asked() {
+    watched(|| {
+        let authority = Authority::new();
+        let server = Server::new(&authority.identity());
+        let refused = |client: Client| {
+            let (a, b) = tcp_pair();
+            let server = server.clone();
+            let accepting = thread::spawn(move || b.start_tls(&server).is_err());
+            let told = a.start_tls(client.to("localhost")).map(drop);
+            accepting.join().unwrap();
+            told
+        };
+        let told = refused(Client::new()).unwrap_err();
+        assert!(Broken::of(&told).is_some_and(Broken::is_certificate), "{told}");
+        if cfg!(not(windows)) {
+            // Beside the system's roots, and without them. (Wine's store takes none beside.)
+            refused(Client::new().trust(&authority.roots)).unwrap();
+        }
+        refused(Client::new().trust_only(&authority.roots)).unwrap();
+        refused(Client::new().trust_only(&Authority::new().roots)).unwrap_err();
+        refused(Client::new().danger_accept_any_certificate()).unwrap();
     });
 }
 
