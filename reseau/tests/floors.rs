@@ -47,7 +47,10 @@ const DOORS: &[(&str, &[&str])] = &[
     // Straight on system calls: never a driver, a loop or an async socket.
     ("blocking", &["addr", "clock", "error", "packet", "sys", "pool", "opt", "dns", "dial", "tls"]),
     // On `sys` too, because its sockets are made step by step.
-    ("sockets", &["addr", "clock", "error", "packet", "sys", "opt", "dns", "dial", "blocking"]),
+    (
+        "sockets",
+        &["addr", "clock", "error", "packet", "sys", "opt", "dns", "dial", "blocking", "tls"],
+    ),
     ("sim", &["addr", "clock", "error", "sync", "sys", "pool", "opt", "driver", "rt", "net"]),
 ];
 
