@@ -18,7 +18,8 @@ pub const TLS_DEFAULT_TIMEOUT_MS: u64 = 10_000;
 ///
 /// ```
 /// use reseau::sockets::julia::Connect;
-/// let connect = Connect { tls: true, alpn_list: Some("h2;http/1.1".into()), ..Connect::default() };
+/// let alpn_list = Some("h2;http/1.1".to_owned());
+/// let connect = Connect { tls: true, alpn_list, ..Connect::default() };
 /// assert_eq!(connect.timeout_ms, 10_000);
 /// assert!(!connect.ssl_insecure);
 /// ```
