@@ -1,5 +1,8 @@
 //! `reseau doctor`, through the real program.
 #![allow(missing_docs)]
+#[cfg(target_os = "linux")]
+#[path = "program/papers.rs"]
+mod papers;
 mod program;
 
 use program::Program;
@@ -46,6 +49,42 @@ fn limits_on_linux_are_those_of_the_kernel() {
     }
 }
 
+#[cfg(target_os = "linux")] // Others judge by themselves, or keep their roots elsewhere.
+#[test]
+fn trusted_issuers_are_those_that_would_be_used() {
+    let authority = papers::Authority::new();
+    let empty = authority.file("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let report = |variable: &str, path: &str| -> Value {
+        let program = Program::start_with(&["doctor", "--json"], |command| {
+            command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").env(variable, path);
+        });
+        let (status, lines, errors) = program.end();
+        assert!(status.success(), "{status}: {errors}");
+        serde_json::from_str(&lines.join("\n")).unwrap()
+    };
+    let ca = authority.file("ca.pem");
+    let found = &report("SSL_CERT_FILE", &ca)["trust"];
+    assert_eq!((&found["roots"], &found["told_by"]), (&1.into(), &"SSL_CERT_FILE".into()));
+    assert_eq!((&found["file"], &found["directories"]), (&ca.as_str().into(), &Value::Null));
+    let directory = authority.directory().to_str().unwrap();
+    let found = &report("SSL_CERT_DIR", directory)["trust"];
+    assert_eq!((&found["roots"], &found["told_by"]), (&1.into(), &"SSL_CERT_DIR".into()));
+    assert_eq!(found["directories"], Value::from(vec![directory]));
+    let missing = authority.file("missing.pem");
+    for path in [&empty, &missing] {
+        let report = report("SSL_CERT_FILE", path);
+        assert_eq!(report["trust"]["roots"], 0);
+        let advice = report["advice"].as_array().unwrap();
+        let found = advice.iter().find(|one| one["weight"] == "should" && one["remedy"] == REMEDY);
+        assert!(found.is_some(), "{advice:?}");
+    }
+    assert!(report("SSL_CERT_FILE", &missing)["trust"]["faults"][0].is_string());
+}
+
+#[cfg(target_os = "linux")]
+const REMEDY: &str = "unset SSL_CERT_FILE, or let it name certificates in PEM";
+
 #[cfg(unix)]
 #[test]
 fn a_low_limit_of_open_files_is_noticed() {
@@ -63,7 +102,7 @@ fn a_low_limit_of_open_files_is_noticed() {
 fn the_text_has_every_section_and_no_colour_in_a_pipe() {
     let (status, lines, errors) = Program::start(&["doctor"]).end();
     assert!(status.success(), "{status}: {errors}");
-    for section in ["system", "driver", "limits", "sockets", "what to change"] {
+    for section in ["system", "driver", "limits", "sockets", "trust", "what to change"] {
         assert!(lines.iter().any(|line| line == section), "no `{section}` in {lines:#?}");
     }
     assert!(!lines.iter().any(|line| line.contains('\x1b')), "{lines:#?}");

@@ -185,6 +185,25 @@ fn the_systems_roots_do_not_know_ours() {
     assert!(why(&errors).starts_with("reseau: connect tls://localhost:"), "{errors}");
 }
 
+#[cfg(target_os = "linux")] // Others judge by themselves.
+#[test]
+fn the_systems_roots_may_be_ours() {
+    let authority = Authority::new();
+    let server = Server::new(&authority.issue("server"));
+    let empty = authority.file("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for (file, code, said) in [(authority.file("ca.pem"), 0, ""), (empty, 1, "trust")] {
+        let addr = counting(server.clone());
+        let to = format!("tls://localhost:{}", addr.port());
+        let program = Program::start_with(&["connect", &to], |command| {
+            command.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", file);
+        });
+        let (status, _, errors) = program.end();
+        assert_eq!(status.code(), Some(code), "{errors}");
+        assert!(errors.contains(said), "{errors}");
+    }
+}
+
 #[test]
 fn a_cut_is_a_failure_and_what_came_before_is_printed() {
     let authority = Authority::new();

@@ -27,7 +27,7 @@ pub(crate) fn of(host: &Host) -> Vec<Advice> {
     let mut all: Vec<Advice> =
         [driver(host), open_files(host), backlog(host), local_ports(host), buffers(host)]
             .into_iter()
-            .chain([families(host), datagrams(host)])
+            .chain([families(host), datagrams(host), trust(host)])
             .flatten()
             .collect();
     all.sort_by_key(|advice| advice.weight);
@@ -125,6 +125,32 @@ fn buffers(host: &Host) -> Option<Advice> {
     })
 }
 
+fn trust(host: &Host) -> Option<Advice> {
+    let trust = &host.trust;
+    let repair = |names| format!("unset {names}, or let it name certificates in PEM");
+    match (&trust.roots, trust.faults.first()) {
+        (Ok(0), _) => Some(Advice {
+            weight: Weight::Should,
+            what: "no issuer is trusted: tls:// is refused wherever a program has no roots of its \
+                   own"
+            .to_owned(),
+            remedy: trust.variables.map_or_else(
+                || "install the package ca-certificates, or let SSL_CERT_FILE name a file".into(),
+                repair,
+            ),
+        }),
+        (_, Some(fault)) => Some(Advice {
+            weight: Weight::Could,
+            what: format!("some of the trusted issuers are not to be had: {fault}"),
+            remedy: trust.variables.map_or_else(
+                || "update-ca-certificates, or install the package ca-certificates anew".into(),
+                repair,
+            ),
+        }),
+        _ => None,
+    }
+}
+
 fn families(host: &Host) -> Option<Advice> {
     let why = host.sockets.ipv6.as_ref().err()?;
     Some(Advice {
@@ -163,6 +189,7 @@ const BUFFER_MIN: u64 = 4 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::super::host::{Limits, Sockets};
+    use super::super::trust::Trust;
     use super::*;
 
     fn healthy() -> Host {
@@ -194,7 +221,35 @@ mod tests {
                 vsock: Ok(()),
                 vsock_device: Ok(()),
             },
+            trust: Trust {
+                verifier: "rustls",
+                roots: Ok(140),
+                variables: None,
+                file: Err("none".to_owned()),
+                directories: Ok(vec!["/etc/ssl/certs".to_owned()]),
+                faults: Vec::new(),
+            },
         }
+    }
+
+    #[test]
+    fn nobody_to_trust_weighs_more_than_a_file_that_cannot_be_read() {
+        let mut host = healthy();
+        assert_eq!(trust(&host), None);
+        host.trust.faults = vec!["/x: denied".to_owned()];
+        let advice = trust(&host).unwrap();
+        assert!(advice.weight == Weight::Could && advice.what.contains("/x: denied"), "{advice:?}");
+        host.trust.roots = Ok(0);
+        let advice = trust(&host).unwrap();
+        assert!(advice.remedy.contains("ca-certificates"), "{advice:?}");
+        host.trust.variables = Some("SSL_CERT_FILE");
+        let advice = trust(&host).unwrap();
+        assert_eq!(advice.weight, Weight::Should);
+        assert!(advice.remedy.starts_with("unset SSL_CERT_FILE, or "), "{advice:?}");
+        // Where the system judges.
+        host.trust.roots = Err("no list".to_owned());
+        host.trust.faults.clear();
+        assert_eq!(trust(&host), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use reseau::blocking::{UdpSocket, UnixListener};
 use reseau::{DriverReport, UnixAddr, opt};
 
 use super::machine;
+use super::trust::Trust;
 
 /// Everything that was asked, each answer by its name.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Host {
     pub(crate) uring_disabled: Reading<u64>,
     pub(crate) limits: Limits,
     pub(crate) sockets: Sockets,
+    pub(crate) trust: Trust,
 }
 
 /// What bounds a program with many or busy sockets.
@@ -74,6 +76,7 @@ impl Host {
             uring_disabled: kernel("kernel/io_uring_disabled"),
             limits: Limits::examine(),
             sockets: Sockets::examine(),
+            trust: Trust::examine(),
         }
     }
 

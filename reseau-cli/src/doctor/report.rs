@@ -33,6 +33,7 @@ struct Fact {
 #[derive(Debug)]
 enum Value {
     Text(String),
+    Texts(Vec<String>),
     Count(u64),
     Bytes(u64),
     Unlimited,
@@ -47,7 +48,7 @@ enum Value {
 
 impl Report {
     pub(crate) fn new(host: &Host, advice: Vec<Advice>) -> Self {
-        let sections = vec![system(host), driver(host), limits(host), sockets(host)];
+        let sections = vec![system(host), driver(host), limits(host), sockets(host), trust(host)];
         Self { sections, advice }
     }
 
@@ -116,6 +117,7 @@ impl Value {
     fn lines(&self, label: &str) -> Vec<(String, String, anstyle::Style)> {
         let (text, style) = match self {
             Self::Text(text) => (text.clone(), paint::PLAIN),
+            Self::Texts(texts) => (texts.join(", "), paint::PLAIN),
             Self::Count(count) => (figures::count(*count), paint::PLAIN),
             Self::Bytes(bytes) => (figures::bytes(*bytes), paint::PLAIN),
             Self::Unlimited => ("unlimited".to_owned(), paint::PLAIN),
@@ -141,6 +143,7 @@ impl Value {
         };
         match self {
             Self::Text(text) => Json::text(text),
+            Self::Texts(texts) => Json::List(texts.iter().map(Json::text).collect()),
             Self::Count(count) | Self::Bytes(count) => Json::Count(*count),
             Self::Unlimited => Json::text("unlimited"),
             Self::Ports(low, high) => Json::List(vec![Json::Count(*low), Json::Count(*high)]),
@@ -221,6 +224,24 @@ fn sockets(host: &Host) -> Section {
         Fact::new("vsock_device", "vsock device", made(&sockets.vsock_device)),
     ];
     Section { name: "sockets", facts }
+}
+
+fn trust(host: &Host) -> Section {
+    let trust = &host.trust;
+    let text = |reading: &Reading<String>| read(reading, |text| Value::Text(text.clone()));
+    let told_by = trust.variables.unwrap_or("the system");
+    let directories = read(&trust.directories, |all| Value::Texts(all.clone()));
+    let mut facts = vec![
+        Fact::new("verifier", "who judges", Value::Text(trust.verifier.to_owned())),
+        Fact::new("roots", "trusted issuers", count(&trust.roots)),
+        Fact::new("told_by", "told by", Value::Text(told_by.to_owned())),
+        Fact::new("file", "file", text(&trust.file)),
+        Fact::new("directories", "directories", directories),
+    ];
+    if !trust.faults.is_empty() {
+        facts.push(Fact::new("faults", "at fault", Value::Texts(trust.faults.clone())));
+    }
+    Section { name: "trust", facts }
 }
 
 impl Fact {
