@@ -1,6 +1,7 @@
 //! `reseau doctor`: what this machine offers to sockets, and what to change.
 //!
-//! [`host::Host`] asks the machine, [`trust::Trust`] whom it trusts, [`advice`] judges what it answered, [`report`] prints both.
+//! [`host::Host`] asks the machine, [`trust::Trust`] whom it trusts; [`advice`] judges what they
+//! answered, [`report`] prints both.
 mod advice;
 mod host;
 mod machine;

@@ -6,11 +6,11 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls_platform_verifier::Verifier;
 
-use super::{Roots, unfit};
+use super::Roots;
 
 /// Trusts whom the system trusts.
 pub(super) fn verifier(provider: Arc<CryptoProvider>) -> io::Result<Arc<dyn ServerCertVerifier>> {
-    Ok(Arc::new(Verifier::new(provider).map_err(unfit)?))
+    Ok(Arc::new(Verifier::new(provider).map_err(rootless)?))
 }
 
 /// Trusts whom the system trusts, and these.
@@ -20,7 +20,7 @@ pub(super) fn verifier_and(
     roots: &Roots,
 ) -> io::Result<Arc<dyn ServerCertVerifier>> {
     let verifier = Verifier::new_with_extra_roots(roots.list(), provider);
-    Ok(Arc::new(verifier.map_err(unfit)?))
+    Ok(Arc::new(verifier.map_err(rootless)?))
 }
 
 /// The verifier of Android takes none but its own.
@@ -31,4 +31,13 @@ pub(super) fn verifier_and(
 ) -> io::Result<Arc<dyn ServerCertVerifier>> {
     let what = "Android trusts its own roots or given ones, and not both";
     Err(io::Error::new(io::ErrorKind::Unsupported, what))
+}
+
+/// Nobody is trusted here: the fault of the machine, and not of whoever asks.
+fn rootless(error: rustls::Error) -> io::Error {
+    let why = match error {
+        rustls::Error::General(why) => why,
+        other => other.to_string(),
+    };
+    io::Error::new(io::ErrorKind::NotFound, format!("whom the system trusts is not known: {why}"))
 }
