@@ -299,4 +299,4 @@ impl fmt::Debug for Engine {
 
 #[cfg(test)]
 #[path = "engine_tests.rs"]
-mod tests;
+pub(super) mod tests;

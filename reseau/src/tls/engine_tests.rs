@@ -9,7 +9,7 @@ use super::*;
 use crate::tls::{Client, Identity, Roots, Server, Side, Version};
 
 /// An authority of its own, and an identity for `localhost` that it issued.
-fn authority() -> (Roots, Identity) {
+pub(in crate::tls) fn authority() -> (Roots, Identity) {
     issued(|_| ())
 }
 
@@ -32,7 +32,7 @@ fn issued(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Roots, Identit
     (roots, identity.unwrap())
 }
 
-fn engines(client: &Client, server: &Server) -> (Engine, Engine) {
+pub(in crate::tls) fn engines(client: &Client, server: &Server) -> (Engine, Engine) {
     let (client, ..) = client.to("localhost").start(Chance::default()).unwrap();
     let (server, ..) = Side::from(server).start(Chance::default()).unwrap();
     (client, server)
@@ -70,7 +70,7 @@ fn carry(
 }
 
 /// Runs both until neither has anything to say.
-fn settle(a: &mut Engine, b: &mut Engine) -> Result<(), Broken> {
+pub(in crate::tls) fn settle(a: &mut Engine, b: &mut Engine) -> Result<(), Broken> {
     let whole = &mut std::iter::repeat(usize::MAX);
     while carry(a, b, whole, &mut Vec::new())? | carry(b, a, whole, &mut Vec::new())? {}
     Ok(())

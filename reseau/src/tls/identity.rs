@@ -112,6 +112,13 @@ impl Identity {
         }))
     }
 
+    /// Who shows the chain of one, and has the key of another.
+    #[cfg(test)]
+    pub(super) fn forged(shown: &Self, owned: &Self) -> Self {
+        let key = CertifiedKey::new(shown.key.cert.clone(), owned.key.key.clone());
+        Self { key: Arc::new(key), files: None }
+    }
+
     pub(super) fn key(&self) -> Arc<CertifiedKey> {
         self.key.clone()
     }

@@ -81,3 +81,7 @@ impl ClientCertVerifier for Anybody {
 
     signatures!();
 }
+
+#[cfg(test)]
+#[path = "unchecked_tests.rs"]
+mod tests;

@@ -16,6 +16,8 @@ mod listening;
 mod listening_threads;
 #[cfg(feature = "async")]
 mod maybe;
+mod refusals;
+mod reload;
 #[cfg(feature = "async")]
 mod simulated;
 mod stage;

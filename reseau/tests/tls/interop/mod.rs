@@ -7,7 +7,7 @@ mod case;
 mod openssl;
 mod ours;
 mod page;
-mod papers;
+pub(crate) mod papers;
 mod program;
 mod python;
 mod rows;
