@@ -160,6 +160,16 @@ pub(crate) fn is_left(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::ConnectionReset
 }
 
+/// Whether that is the end. Some may have `left` without a word.
+pub(crate) fn was_the_end(told: &io::Result<Option<Chunk>>, _left: bool) -> bool {
+    matches!(told, Ok(None))
+}
+
+/// Leaves the loop, and comes back; `None` if that cannot be.
+pub(crate) async fn depart(stream: TcpStream) -> Option<TcpStream> {
+    Some(stream.detach().await.unwrap().attach().unwrap())
+}
+
 /// Bytes of which no two neighbourhoods within a prime number of them are alike.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(count);
@@ -185,6 +195,9 @@ pub(crate) fn scaled(kind: Kind, real: usize) -> usize {
 pub(crate) const BLOCK: usize = 4096;
 /// How much comes at once.
 pub(crate) const CHUNK_MAX: usize = BLOCK;
+/// How many of sixteen calls that wait are given up at most, and in how many runs.
+pub(crate) const PENDING_MOST: usize = 13;
+pub(crate) const SEEDS: usize = 200;
 /// How many connections are many.
 pub(crate) const CROWD: usize = 1000;
 pub(crate) const WINDOW: usize = 64 << 10;

@@ -8,9 +8,9 @@ pub(crate) mod axe;
 mod messages;
 mod script;
 
+use super::everywhere;
+use super::stage::{self, config};
 use crate::alone::{alone, descriptors};
-use crate::everywhere;
-use crate::stage::config;
 use axe::{Axe, Habit};
 use reseau::{Config, Kind, Loop};
 
@@ -23,7 +23,10 @@ everywhere!(
 
 mod of_messages {
     use super::*;
-    everywhere!(each_message_once, each_message_and_then_a_pause, each_message_of_another_task);
+    everywhere!(;
+        plain "messages are not TLS's":
+        each_message_once, each_message_and_then_a_pause, each_message_of_another_task
+    );
 
     fn each_message_once(kind: Kind) {
         alone!(kind, each_message_once);
@@ -102,11 +105,11 @@ fn each_point_of_another_task(kind: Kind) {
 }
 
 fn many_points_at_random(kind: Kind) {
-    let seeds = if kind == Kind::Sim { 200 } else { 12 };
+    let seeds = if kind == Kind::Sim { stage::SEEDS } else { 12 };
     let mut falls = 0;
     for seed in 0..seeds {
         let habit = [Habit::AtOnce, Habit::AfterAPause, Habit::AfterAnotherTask][seed % 3];
-        let axe = Axe::often(1 + seed % 13, habit);
+        let axe = Axe::often(1 + seed % stage::PENDING_MOST, habit);
         falls += play(Script::Streams, &tight(kind, seed as u64), axe).falls();
     }
     assert!(falls > seeds * 10, "the axe fell {falls} times");

@@ -1,7 +1,7 @@
 //! A play of two roles in which every call of every socket occurs, and waits.
 use super::axe::Axe;
-use crate::stage::{any, pattern};
-use reseau::{TcpListener, TcpStream, spawn_local};
+use super::stage::{TcpListener, TcpStream, connect, depart, listen, pattern, was_the_end};
+use reseau::spawn_local;
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -21,12 +21,12 @@ struct Stage {
 }
 
 pub(super) async fn play(axe: Rc<Axe>, simulated: bool) {
-    let listener = TcpListener::bind(any()).await.unwrap();
+    let (listener, addr) = listen().await;
     let stage = Stage {
         axe,
         // Enough to fill windows; in a real kernel also its buffers.
         size: if simulated { 9 << 10 } else { 48 << 10 },
-        addr: listener.local_addr().unwrap(),
+        addr,
         given_up: Rc::default(),
         met: Rc::default(),
         stayed: Rc::default(),
@@ -121,9 +121,8 @@ impl Stage {
         for frame in pattern(self.size).chunks(7000) {
             self.axe.over(async || stream.send(frame.to_vec()).await.unwrap()).await;
         }
-        match self.axe.once(stream.detach()).await {
-            Some(detached) => {
-                let mut stream = detached.unwrap().attach().unwrap();
+        match self.axe.once(depart(stream)).await.flatten() {
+            Some(mut stream) => {
                 let rest = pattern(self.size + 1000)[self.size..].to_vec();
                 self.axe.over(async || stream.send(rest.clone()).await.unwrap()).await;
             }
@@ -137,7 +136,7 @@ impl Stage {
         let mut tries = 0;
         let connect = async || {
             tries += 1;
-            TcpStream::connect(self.addr).await.unwrap()
+            connect(self.addr).await.unwrap()
         };
         let mut stream = self.axe.over(connect).await;
         self.given_up.set(self.given_up.get() + tries - 1);
@@ -165,10 +164,16 @@ impl Stage {
 
     async fn receive_all(&self, stream: &mut TcpStream) -> Vec<u8> {
         let mut got = Vec::new();
-        while let Some(chunk) = self.axe.over(async || stream.recv().await.unwrap()).await {
-            got.extend_from_slice(&chunk);
+        loop {
+            match self.axe.over(async || stream.recv().await).await {
+                Ok(Some(chunk)) => got.extend_from_slice(&chunk),
+                told => {
+                    // Who gives up closing may end without a word.
+                    assert!(was_the_end(&told, self.axe.falls() > 0), "{told:?}");
+                    return got;
+                }
+            }
         }
-        got
     }
 
     async fn send_frames(&self, stream: &mut TcpStream) {

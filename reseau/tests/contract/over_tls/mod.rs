@@ -13,6 +13,8 @@ mod bounds;
 mod closing;
 #[path = "../deadlines.rs"]
 mod deadlines;
+#[path = "../drop_points/mod.rs"]
+mod drop_points;
 #[path = "../dropping.rs"]
 mod dropping;
 #[path = "../echo.rs"]

@@ -3,6 +3,7 @@ pub(crate) use crate::stage::{
     BLOCK, Source, WINDOW, byte_at, config, drain, pattern, poll_once, resets_are_lost, run,
     scaled, settle, take,
 };
+use reseau::opt::Nodelay;
 use reseau::tls::{Broken, Client, Identity, Roots, Server, TlsListener, TlsStream};
 use reseau::{Chunk, Family, Inet};
 use std::io;
@@ -18,6 +19,8 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
 
 pub(crate) async fn listen_at(at: &str) -> io::Result<(TcpListener, SocketAddr)> {
     let (listener, addr) = crate::stage::listen_at(at).await?;
+    // After a handshake, acknowledgements are delayed, and small writes with them.
+    listener.set(Nodelay(true))?;
     Ok((listener.tls(&SIDES.1), addr))
 }
 
@@ -28,7 +31,7 @@ pub(crate) async fn listen_in(number: u8) -> (TcpListener, SocketAddr) {
 
 pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     let stream = reseau::TcpStream::connect(addr).await?;
-    stream.set_nodelay(true)?; // After a handshake, acknowledgements are delayed.
+    stream.set_nodelay(true)?;
     stream.start_tls(SIDES.0.to("localhost")).await
 }
 
@@ -73,8 +76,25 @@ pub(crate) fn is_left(error: &io::Error) -> bool {
     crate::stage::is_left(error) || Broken::of(error).is_some_and(Broken::is_truncation)
 }
 
+/// Whether that is the end. Who has `left` without a word, has cut.
+pub(crate) fn was_the_end(told: &io::Result<Option<Chunk>>, left: bool) -> bool {
+    match told {
+        Ok(chunk) => chunk.is_none(),
+        Err(error) => left && Broken::of(error).is_some_and(Broken::is_truncation),
+    }
+}
+
+/// There is no leaving a loop with TLS: it closes.
+pub(crate) async fn depart(stream: TcpStream) -> Option<TcpStream> {
+    stream.close().await.unwrap();
+    None
+}
+
 /// A record.
 pub(crate) const CHUNK_MAX: usize = 16 << 10;
+/// A handshake waits for so much that hardly any would be made.
+pub(crate) const PENDING_MOST: usize = 4;
+pub(crate) const SEEDS: usize = 40;
 pub(crate) const CROWD: usize = 100;
 
 /// Two who trust each other: made once, since keys take time. Without tickets: those come when the
