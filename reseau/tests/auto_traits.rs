@@ -38,6 +38,14 @@ travel! {
     reseau::blocking::TlsListener, reseau::blocking::MaybeTlsListener, reseau::blocking::MaybeTls,
 }
 
+#[cfg(feature = "tls")]
+travel! {
+    reseau::tls::TlsStream<Inet>, reseau::tls::TlsStream, reseau::tls::ReadHalf<'static, Inet>,
+    reseau::tls::WriteHalf<'static, Inet>, reseau::tls::OwnedReadHalf<Inet>,
+    reseau::tls::OwnedWriteHalf<Inet>, reseau::tls::ReuniteError, reseau::tls::Session,
+    reseau::tls::Broken, reseau::tls::Client, reseau::tls::Server, reseau::tls::Side,
+}
+
 /// Sockets may be used after a panic that others caught, as tokio's may.
 #[allow(dead_code)]
 fn calm() {
@@ -49,6 +57,8 @@ fn calm() {
     calm::<UnixDatagram>();
     calm::<UnixSeqpacket>();
     calm::<Chunk>();
+    #[cfg(feature = "tls")]
+    calm::<reseau::tls::TlsStream>();
 }
 
 /// The futures: each `Send`, so that it may be awaited in a task of any executor.
@@ -183,6 +193,44 @@ mod messages {
     }
 
     fn ends(stream: TcpStream, at: std::time::Instant) {
+        send(stream.close_gracefully(at));
+    }
+}
+
+/// The futures of streams that speak TLS.
+#[cfg(feature = "tls")]
+#[allow(dead_code)]
+mod tls {
+    use super::*;
+    use reseau::tls::{OwnedReadHalf, OwnedWriteHalf, Side, TlsStream};
+
+    fn stream(mut stream: TlsStream<Inet>, plain: TcpStream, side: Side, buf: &mut [u8]) {
+        send(plain.start_tls(side));
+        send(stream.recv());
+        send(stream.read_exact(buf));
+        send(stream.peek(buf));
+        send(stream.readable());
+        send(stream.writable());
+        send(stream.ready(Interest::READABLE));
+        send(stream.send("text"));
+        send(stream.flush());
+        send(stream.finish());
+        send(stream.close());
+    }
+
+    fn halves(mut read: OwnedReadHalf<Unix>, mut write: OwnedWriteHalf<Unix>, buf: &mut [u8]) {
+        send(read.recv());
+        send(read.read_exact(buf));
+        send(read.peek(buf));
+        send(read.readable());
+        send(read.ready(Interest::READABLE));
+        send(write.send("text"));
+        send(write.flush());
+        send(write.finish());
+        send(write.writable());
+    }
+
+    fn ends(stream: TlsStream, at: std::time::Instant) {
         send(stream.close_gracefully(at));
     }
 }

@@ -10,6 +10,7 @@ use super::socket::Socket;
 use super::waiters::Who;
 use crate::pool::Chunk;
 use std::io;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -140,22 +141,19 @@ impl Socket {
     }
 
     /// Takes what the kernel has, up to about `most` bytes, and drops it; waits for nothing. A
-    /// socket that closes with bytes unread resets the connection.
-    pub(crate) fn discard(self: &Arc<Self>, most: usize) {
-        let mut count = 0;
-        while count < most {
-            let mut lane = self.recv_lane();
-            if lane.state != State::Idle || lane.ended().is_some() {
-                return; // The kernel is asked already, or has nothing more to say.
-            }
-            lane.state = State::Direct;
-            drop(lane);
-            self.recv_directly();
-            let items = self.recv_lane().drain();
-            if items.is_empty() {
+    /// socket that closes with bytes unread resets the connection. (An operation may be under way:
+    /// what it takes is dropped as well.)
+    pub(crate) fn discard(&self, most: usize) {
+        let mut space = [MaybeUninit::uninit(); DISCARD_SIZE];
+        let mut left = most;
+        while let Ok(count @ 1..) = self.fd().recv(&mut space) {
+            left = left.saturating_sub(count);
+            if left == 0 || count < space.len() {
                 return;
             }
-            count += items.iter().map(Item::size).sum::<usize>();
         }
     }
 }
+
+/// How much is dropped at a time: on the stack, so not much.
+const DISCARD_SIZE: usize = 2 << 10;

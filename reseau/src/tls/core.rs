@@ -239,9 +239,7 @@ impl Core {
         self.sealing()?;
         let most = room.clamp(RECORD, WRITE_MAX);
         let all = bufs.iter().fold(0_usize, |sum, buf| sum.saturating_add(buf.len()));
-        let count = if all == 0 {
-            0
-        } else if all <= most {
+        let count = if all <= most {
             self.engine.seal_parts(bufs)
         } else {
             // Whole pieces as far as they go, or else a part of the first.
@@ -265,7 +263,7 @@ impl Core {
     }
 
     /// What is wrong with sealing, if anything.
-    fn sealing(&self) -> io::Result<()> {
+    pub(super) fn sealing(&self) -> io::Result<()> {
         self.engine.sealing().map_err(|why| match why {
             NoSeal::Broken(broken) => broken.met_by(Operation::Send),
             NoSeal::Finished => {

@@ -266,11 +266,17 @@ impl Link {
         bufs: &[IoSlice<'_>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(self.core().sealing().map(|()| 0));
+        }
         let room = ready!(self.lane().poll_room(cx))?;
         Poll::Ready(self.seal(Socket::post, |core| core.seal_some(bufs, room)))
     }
 
     pub(super) fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return self.core().sealing().map(|()| 0);
+        }
         let room = self.lane().room()?;
         self.seal(Socket::post_now, |core| core.seal_some(bufs, room))
     }

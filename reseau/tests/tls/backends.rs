@@ -3,12 +3,13 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use reseau::{Config, Kind, Loop};
+use reseau::tls::{Client, Server, TlsStream};
+use reseau::{Config, Inet, Kind, Loop, TcpListener, TcpStream};
 
-use crate::stage::watched;
+use crate::stage::{sides, watched};
 
 /// Small bounds, so that tests run into them.
-fn config(kind: Kind) -> Config {
+pub(crate) fn config(kind: Kind) -> Config {
     Config {
         kind: Some(kind),
         block_size: 1 << 10,
@@ -53,6 +54,29 @@ macro_rules! on_each {
 }
 
 pub(crate) use on_each;
+
+pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (client, listener.accept().await.unwrap().0)
+}
+
+pub(crate) async fn pair_of(
+    client: &Client,
+    server: &Server,
+) -> (TlsStream<Inet>, TlsStream<Inet>) {
+    let (a, b) = tcp_pair().await;
+    let server = server.clone();
+    let accepting = reseau::spawn(async move { b.start_tls(&server).await.unwrap() });
+    let a = a.start_tls(client.to("localhost")).await.unwrap();
+    (a, accepting.await.unwrap())
+}
+
+/// A client and a server, connected.
+pub(crate) async fn pair() -> (TlsStream<Inet>, TlsStream<Inet>) {
+    let (client, server) = sides();
+    pair_of(&client, &server).await
+}
 
 /// Polls a future once and drops it, as `select!` or a timeout would.
 pub(crate) async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {

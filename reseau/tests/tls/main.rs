@@ -10,6 +10,8 @@ mod cuts;
 #[cfg(feature = "async")]
 mod dialling;
 mod handles;
+#[cfg(feature = "async")]
+mod interleavings;
 mod interop;
 #[cfg(feature = "async")]
 mod listening;
@@ -19,8 +21,12 @@ mod maybe;
 mod refusals;
 mod reload;
 #[cfg(feature = "async")]
+mod peers;
+#[cfg(feature = "async")]
 mod simulated;
 mod stage;
+#[cfg(feature = "async")]
+mod surface;
 #[cfg(feature = "futures-io")]
 mod tasks;
 mod threads;
