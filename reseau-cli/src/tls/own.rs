@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use reseau::tls::Identity;
 
 use super::fingerprint;
@@ -25,6 +25,8 @@ impl Own {
         let mut params = CertificateParams::new(names.clone()).map_err(unfit)?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "reseau, self-signed");
+        // Some systems take no server without it.
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since = rcgen::date_time_ymd(1970, 1, 1) + now;
         // Clocks differ.
