@@ -1,5 +1,5 @@
 //! Absolute deadlines.
-use crate::{is_timeout, on_pairs, pattern};
+use crate::{Leave, is_timeout, on_pairs, pattern};
 use reseau::Error;
 use reseau::error::{Class, Operation};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
@@ -56,7 +56,7 @@ on_pairs! {
         a.read_exact(&mut bytes).unwrap();
         assert_eq!(&bytes, b"here");
         a.write_all(b"y").unwrap();
-        drop(a);
+        a.leave();
         let mut all = Vec::new();
         b.read_to_end(&mut all).unwrap();
         assert_eq!(all, b"y");
@@ -89,6 +89,7 @@ on_pairs! {
             assert!(bytes == copy);
             b.set_deadlines(None, Some(Instant::now() + FAR));
             b.write_all(&bytes).unwrap();
+            b.leave();
         });
         a.write_all(&sent).unwrap();
         let mut back = Vec::new();
@@ -116,7 +117,7 @@ on_pairs! {
         });
         let end = (count + 300_000).min(sent.len());
         a.write_all(&sent[count..end]).unwrap();
-        drop(a);
+        a.leave();
         assert!(reader.join().unwrap() == sent[..end]);
     }
 
@@ -127,7 +128,7 @@ on_pairs! {
         let mut count = a.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]).unwrap();
         assert_eq!(count, 3);
         count += a.write_vectored(&[IoSlice::new(&[]), IoSlice::new(&big)]).unwrap();
-        drop(a);
+        a.leave();
         let (mut one, mut two) = ([0], [0]);
         let slices = &mut [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
         assert_eq!(b.read_vectored(slices).unwrap(), 2);
@@ -150,7 +151,7 @@ on_pairs! {
     fn the_end_is_no_timeout(a, b) {
         a.set_deadlines(Some(Instant::now() + FAR), None);
         let reader = thread::spawn(move || a.read(&mut [0]).unwrap());
-        drop(b);
+        b.leave();
         assert_eq!(reader.join().unwrap(), 0);
     }
 

@@ -9,6 +9,8 @@ mod fds;
 mod listening;
 mod streams;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod unix;
 #[cfg(unix)]
@@ -81,6 +83,21 @@ fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((client, server))
 }
 
+/// A stream that ends well when it is left.
+trait Leave {
+    fn leave(self);
+}
+
+macro_rules! leave {
+    ($($stream:ty)*) => {$(
+        impl Leave for $stream {
+            fn leave(self) {}
+        }
+    )*};
+}
+
+leave!(TcpStream reseau::blocking::UnixStream);
+
 /// An address at which nobody listens, and nobody else can while this lives: a connection has it.
 /// It is the accepted end's, whose port was bound: Linux may give the other end's to a socket that
 /// connects to it, which then talks to itself.
@@ -107,36 +124,45 @@ fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ (at >> 8) as u8).collect()
 }
 
-/// One body, run on TCP streams and on Unix-domain streams.
+/// One body, run on TCP streams, on Unix-domain streams, and on TCP streams that speak TLS. What is
+/// `plain` makes no sense there, for a reason.
 macro_rules! on_pairs {
-    ($(fn $name:ident($a:ident, $b:ident) $body:block)*) => {
-        mod tcp {
-            #[allow(unused_imports)]
-            use super::*;
-            use reseau::blocking::TcpStream as Stream;
-            $(
-                #[test]
-                fn $name() {
-                    $crate::watched(|| {
-                        #[allow(unused_mut)]
-                        let (mut $a, mut $b): (Stream, Stream) = $crate::tcp_pair().unwrap();
-                        $body
-                    });
-                }
-            )*
+    (
+        $(fn $name:ident($a:ident, $b:ident) $body:block)*
+        $(plain $why:literal fn $plain:ident($c:ident, $d:ident) $rest:block)*
+    ) => {
+        $crate::on_each! {
+            tcp: reseau::blocking::TcpStream, $crate::tcp_pair().unwrap();
+            $(fn $name($a, $b) $body)* $(fn $plain($c, $d) $rest)*
         }
-
         #[cfg(unix)] // Windows has no pairs of Unix-domain sockets.
-        mod unix {
+        $crate::on_each! {
+            unix: reseau::blocking::UnixStream, Stream::pair().unwrap();
+            $(fn $name($a, $b) $body)* $(fn $plain($c, $d) $rest)*
+        }
+        #[cfg(feature = "tls")]
+        $crate::on_each! {
+            tls: reseau::blocking::TlsStream, $crate::tls::pair();
+            $(fn $name($a, $b) $body)*
+        }
+    };
+}
+
+macro_rules! on_each {
+    (
+        $module:ident: $stream:ty, $pair:expr;
+        $(fn $name:ident($a:ident, $b:ident) $body:block)*
+    ) => {
+        mod $module {
             #[allow(unused_imports)]
             use super::*;
-            use reseau::blocking::UnixStream as Stream;
+            type Stream = $stream;
             $(
                 #[test]
                 fn $name() {
                     $crate::watched(|| {
                         #[allow(unused_mut)]
-                        let (mut $a, mut $b): (Stream, Stream) = Stream::pair().unwrap();
+                        let (mut $a, mut $b): (Stream, Stream) = $pair;
                         $body
                     });
                 }
@@ -144,4 +170,5 @@ macro_rules! on_pairs {
         }
     };
 }
+use on_each;
 use on_pairs;

@@ -1,5 +1,5 @@
 //! What every stream does, whatever its family.
-use crate::{is_timeout, on_pairs, pattern};
+use crate::{Leave, is_timeout, on_pairs, pattern};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::thread;
@@ -67,7 +67,7 @@ on_pairs! {
 
     fn the_end_comes_after_the_bytes_and_stays(a, b) {
         a.write_all(b"last").unwrap();
-        drop(a);
+        a.leave();
         let mut bytes = Vec::new();
         assert_eq!(b.read_to_end(&mut bytes).unwrap(), 4);
         for _ in 0..3 {
@@ -82,7 +82,7 @@ on_pairs! {
         b.read_to_string(&mut text).unwrap();
         assert_eq!(text, "question");
         b.write_all(b"answer").unwrap();
-        drop(b);
+        b.leave();
         let mut text = String::new();
         a.read_to_string(&mut text).unwrap();
         assert_eq!(text, "answer");
@@ -115,7 +115,7 @@ on_pairs! {
         let parts = [IoSlice::new(b"one"), IoSlice::new(b""), IoSlice::new(b"twothree")];
         assert_eq!(a.write_vectored(&parts).unwrap(), 11);
         assert_eq!((&a).write_vectored(&[IoSlice::new(b"!")]).unwrap(), 1);
-        drop(a);
+        a.leave();
         // What comes may come in parts of its own, so the first read says how far to look.
         let (mut head, mut tail) = ([0; 2], [0; 20]);
         let count = b
@@ -159,7 +159,7 @@ on_pairs! {
             bytes.len()
         });
         a.write_all(&chunk).unwrap();
-        drop(a);
+        a.leave();
         assert_eq!(reader.join().unwrap(), sent + chunk.len());
     }
 
@@ -168,7 +168,7 @@ on_pairs! {
         a.write_all(b"x").unwrap();
         drop(a);
         copy.write_all(b"y").unwrap();
-        drop(copy);
+        copy.leave();
         let mut text = String::new();
         b.read_to_string(&mut text).unwrap();
         assert_eq!(text, "xy");
@@ -195,6 +195,7 @@ on_pairs! {
                 for _ in 0..1_000 {
                     end.write_all(&[1; 100]).unwrap();
                 }
+                end
             })
         });
         let readers = [b, b2].map(|mut end| {
@@ -205,9 +206,9 @@ on_pairs! {
                 bytes.len()
             })
         });
-        for writer in writers {
-            writer.join().unwrap();
-        }
+        let [one, other] = writers.map(|writer| writer.join().unwrap());
+        drop(one);
+        other.leave();
         let counts = readers.map(|reader| reader.join().unwrap());
         assert_eq!(counts[0] + counts[1], 200_000);
     }

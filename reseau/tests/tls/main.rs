@@ -18,10 +18,10 @@ mod listening;
 mod listening_threads;
 #[cfg(feature = "async")]
 mod maybe;
-mod refusals;
-mod reload;
 #[cfg(feature = "async")]
 mod peers;
+mod refusals;
+mod reload;
 #[cfg(feature = "async")]
 mod simulated;
 mod stage;
