@@ -45,6 +45,9 @@ impl Errands {
 impl Socket {
     /// Takes the next chunk that has come, if one has, under a lock of the caller's.
     pub(crate) fn take_chunk(&self, errands: &mut Errands) -> Option<Chunk> {
+        if self.seems_dry() {
+            return None; // Whoever waits looks under the lock.
+        }
         let mut lane = self.recv_lane();
         let item = lane.pop();
         errands.arm |= lane.state == State::Idle && lane.wants();
@@ -78,7 +81,8 @@ impl Socket {
 
     /// Whether the deadline of receiving has passed.
     pub(crate) fn is_late(&self) -> Option<io::Error> {
-        self.recv_lane().deadline.expired().then(|| super::ask::timed_out("receive"))
+        let late = self.is_dated() && self.recv_lane().deadline.expired();
+        late.then(|| super::ask::timed_out("receive"))
     }
 
     /// Ready with how many bytes there is room for, one at least.

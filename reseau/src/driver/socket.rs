@@ -35,6 +35,8 @@ pub(crate) struct Socket {
     /// The receive lane has nothing: a hint, so that whoever will have to wait prepares his waker
     /// before he takes the lock, and takes it once.
     dry: AtomicBool,
+    /// Receiving has a deadline, or had one.
+    dated: AtomicBool,
     /// How many calls of its user's own have been made since one of them had to wait.
     streak: AtomicU8,
     recv: Mutex<RecvLane>,
@@ -85,6 +87,7 @@ impl Socket {
             kicked: Mark::new(),
             fate: AtomicU8::new(OPEN),
             dry: AtomicBool::new(true),
+            dated: AtomicBool::new(false),
             streak: AtomicU8::new(0),
             recv: Mutex::new(recv),
             send: Mutex::new(SendLane::new(window)),
@@ -163,6 +166,12 @@ impl Socket {
     #[cfg(feature = "tls")]
     pub(crate) fn seems_dry(&self) -> bool {
         self.dry.load(Ordering::Relaxed)
+    }
+
+    /// Whether receiving may have a deadline that has passed. Whoever is woken by one sees it.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_dated(&self) -> bool {
+        self.dated.load(Ordering::Relaxed)
     }
 
     pub(crate) fn key(&self) -> Option<usize> {
@@ -423,6 +432,9 @@ impl Socket {
     /// Sets or clears the absolute deadline of one direction. What waits looks again.
     pub(crate) fn set_deadline(self: &Arc<Self>, side: Side, at: Option<Instant>) {
         let past = at.is_some_and(|at| at <= crate::clock::now());
+        if at.is_some() && side == Side::Recv {
+            self.dated.store(true, Ordering::Relaxed);
+        }
         let mut woken = Vec::new();
         self.either(side, |_, deadline, waiters| {
             deadline.set(at, past);

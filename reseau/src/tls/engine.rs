@@ -140,9 +140,12 @@ impl Engine {
     /// said, or that the transport ended and the peer had not said that it was all.
     pub(crate) fn plain(&mut self) -> Result<Plain<'_>, Broken> {
         let handshaking = self.is_handshaking();
-        let bytes = self.connection.reader().into_first_chunk().unwrap_or_default();
-        if !bytes.is_empty() {
-            return Ok(Plain::Bytes(bytes));
+        // How much there is when something went wrong, nobody has said.
+        if self.ready > 0 || self.broken.is_some() {
+            let bytes = self.connection.reader().into_first_chunk().unwrap_or_default();
+            if !bytes.is_empty() {
+                return Ok(Plain::Bytes(bytes));
+            }
         }
         match &self.broken {
             Some(broken) => Err(broken.clone()),
