@@ -8,13 +8,25 @@ use crate::tls::Client;
 
 /// A connection to be that will speak TLS, made by [`Connect::tls`].
 ///
-/// ```no_run
-/// use reseau::{blocking::connect, tls::Client};
+/// ```
+#[doc = include_str!("../tls/pair.txt")]
+/// use reseau::{Resolver, blocking::connect};
 /// use std::time::Duration;
-/// let dial = connect("tls://example.com:443").limit(Duration::from_secs(5)).tls(&Client::new());
-/// let (stream, report) = dial.wait_with_report()?;
-/// println!("{report}: {:?}", stream.session().version());
-/// # Ok::<(), std::io::Error>(())
+/// let (identity, roots) = made("db.internal");
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let serving =
+///     std::thread::spawn(move || listener.accept()?.0.start_tls(&Server::new(&identity)));
+/// let (stream, report) = connect(format!("tls://db.internal:{}", addr.port()))
+///     .resolver(&Resolver::fixed([("db.internal", [addr.ip()])]))
+///     .limit(Duration::from_secs(5))
+///     .tls(&Client::new().trust_only(&roots))
+///     .wait_with_report()?;
+/// assert_eq!(report.won().unwrap().addr(), &addr.into());
+/// # drop(stream);
+/// # serving.join().unwrap()?;
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "it connects in `wait`"]
 pub struct ConnectTls {

@@ -93,6 +93,16 @@ impl Client {
     }
 
     /// Takes any certificate of anybody. **Whoever is on the way can read and change everything.**
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, _) = made("whoever.example");
+    /// let client = Client::new().danger_accept_any_certificate();
+    /// let (one, _other) = connected(&client, &Server::new(&identity));
+    /// assert_eq!(one.session().peer_chain().next(), identity.chain().next());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn danger_accept_any_certificate(self) -> Self {
         self.with(|wish| wish.trust = Trust::Anybody)
@@ -111,6 +121,16 @@ impl Client {
     }
 
     /// Asks for this name instead of the one that was dialled.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("shop.example");
+    /// let client = Client::new().trust_only(&roots).server_name("shop.example");
+    /// let (_one, other) = connected(&client, &Server::new(&identity)); // It dials localhost.
+    /// assert_eq!(other.session().server_name(), Some("shop.example"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn server_name(self, name: impl Into<String>) -> Self {
         self.with(|wish| wish.name = Some(name.into()))
@@ -120,6 +140,21 @@ impl Client {
 
     /// Keeps sessions, and takes them up again: one round trip or a signature less. They are those
     /// of so many servers, of which the one that was not used for longest gives way.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("localhost");
+    /// let client = Client::new().trust_only(&roots).resume(Client::SESSIONS);
+    /// let server = Server::new(&identity);
+    /// for again in [false, true] {
+    ///     let (mut one, mut other) = connected(&client, &server);
+    ///     assert_eq!(one.session().is_resumed(), again);
+    ///     other.write_all(b"x")?; // What makes it possible comes before the first answer.
+    ///     one.read_exact(&mut [0])?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn resume(self, servers_max: usize) -> Self {
         self.with(|wish| wish.sessions = servers_max)

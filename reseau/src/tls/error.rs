@@ -31,6 +31,17 @@ enum Why {
 }
 
 /// Which of the two sides one is.
+///
+/// ```
+#[doc = include_str!("pair.txt")]
+/// use reseau::tls::{Broken, Role};
+/// let (one, mut other) = pair();
+/// drop(one);
+/// let error = other.read(&mut [0]).unwrap_err();
+/// assert_eq!(Broken::of(&error).unwrap().role(), Role::Server);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The one that speaks first, and asks for a name.
@@ -82,6 +93,19 @@ impl Broken {
 
     /// Whether the connection ended without a word (a close_notify) from the peer: what came before
     /// may be a part of what was sent.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// use reseau::tls::Broken;
+    /// let (mut one, mut other) = pair();
+    /// one.write_all(b"a part")?;
+    /// drop(one);
+    /// let mut text = String::new();
+    /// let error = other.read_to_string(&mut text).unwrap_err();
+    /// assert!(Broken::of(&error).unwrap().is_truncation());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_truncation(&self) -> bool {
         matches!(self.cause, Why::Cut)

@@ -12,6 +12,7 @@
 //! **The end is told from a cut.** A peer that is done says so (close_notify). A connection that
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
+#![doc = include_str!("threads.md")]
 #[cfg(feature = "async")]
 mod calls;
 pub(crate) mod chance;

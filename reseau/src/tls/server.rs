@@ -60,6 +60,21 @@ struct Wish {
 }
 
 /// Whether clients have to show certificates, and what is done with them.
+///
+/// ```
+#[doc = include_str!("pair.txt")]
+/// use reseau::tls::ClientCerts;
+/// let (identity, roots) = made("localhost");
+/// let (anna, known) = made("anna.example");
+/// let server = Server::new(&identity).client_certs(ClientCerts::VerifyIfGiven(known));
+/// let nobody = Client::new().trust_only(&roots);
+/// let (_one, other) = connected(&nobody, &server);
+/// assert_eq!(other.session().peer_chain().len(), 0);
+/// let (_one, other) = connected(&nobody.identity(&anna), &server);
+/// assert_eq!(other.session().peer_chain().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum ClientCerts {
@@ -86,6 +101,17 @@ impl Server {
     }
 
     /// The protocols that are spoken, the best first.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("localhost");
+    /// let server = Server::new(&identity).alpn(["h2", "http/1.1"]);
+    /// let client = Client::new().trust_only(&roots).alpn(["http/1.1"]);
+    /// let (one, _other) = connected(&client, &server);
+    /// assert_eq!(one.session().alpn(), Some(&b"http/1.1"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn alpn<P: Into<Vec<u8>>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.with(|wish| wish.alpn = protocols.into_iter().map(Into::into).collect())
@@ -103,6 +129,19 @@ impl Server {
     ///
     /// They do by tickets, for which the server keeps no state. There is a new key for them every
     /// day, and each is good for a week.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("localhost");
+    /// let server = Server::new(&identity).tickets(false);
+    /// let client = Client::new().trust_only(&roots).resume(Client::SESSIONS);
+    /// for _ in 0..2 {
+    ///     let (one, _other) = connected(&client, &server);
+    ///     assert!(!one.session().is_resumed());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn tickets(self, tickets: bool) -> Self {
         self.with(|wish| wish.tickets = tickets)
@@ -136,6 +175,17 @@ impl Server {
 
     /// Shows this instead, from the next handshake on, to those who ask for no name that has an
     /// identity of its own. Connections that are there stay as they are.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let ((old, _), (new, roots)) = (made("localhost"), made("localhost"));
+    /// let server = Server::new(&old);
+    /// server.reload(&new);
+    /// let (one, _other) = connected(&Client::new().trust_only(&roots), &server);
+    /// assert_eq!(one.session().peer_chain().next(), new.chain().next());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reload(&self, identity: &Identity) {
         self.shown.change(|shop| shop.first = identity.clone());
     }

@@ -4,6 +4,20 @@ use std::fmt;
 use rustls::ProtocolVersion;
 
 /// What two sides of TLS agreed upon in their handshake.
+///
+/// ```
+#[doc = include_str!("pair.txt")]
+/// let (one, other) = pair();
+/// let session = one.session();
+/// assert_eq!(session.version().unwrap().to_string(), "TLS 1.3");
+/// assert_eq!(session.cipher(), other.session().cipher());
+/// assert_eq!(session.group(), Some("X25519MLKEM768"));
+/// assert_eq!((session.alpn(), session.server_name()), (None, None));
+/// assert_eq!(session.peer_chain().len(), 1);
+/// assert!(!session.is_resumed() && !session.was_retried());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub(super) version: Option<Version>,
@@ -17,6 +31,18 @@ pub struct Session {
 }
 
 /// A version of TLS. There are older ones, and they are not spoken here.
+///
+/// ```
+#[doc = include_str!("pair.txt")]
+/// use reseau::tls::Version;
+/// let (identity, roots) = made("localhost");
+/// let client = Client::new().trust_only(&roots).newest(Version::Tls12);
+/// let (one, _other) = connected(&client, &Server::new(&identity));
+/// assert_eq!(one.session().version(), Some(Version::Tls12));
+/// assert!(Version::Tls12 < Version::Tls13);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {

@@ -48,6 +48,22 @@ impl Side {
     }
 
     /// Begins with these bytes, which were read from the stream already.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// use reseau::tls::Side;
+    /// let (identity, roots) = made("localhost");
+    /// let (one, mut other) = plain();
+    /// let serving = std::thread::spawn(move || {
+    ///     let mut ahead = [0; 8];
+    ///     other.read_exact(&mut ahead)?; // Somebody had to look.
+    ///     other.start_tls(Side::from(&Server::new(&identity)).received(ahead))
+    /// });
+    /// one.start_tls(Client::new().trust_only(&roots).to("localhost"))?;
+    /// # serving.join().unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn received(self, bytes: impl Into<Vec<u8>>) -> Self {
         Self { received: bytes.into(), ..self }
     }

@@ -16,12 +16,34 @@ use crate::tls::engine::Engine;
 
 impl TlsStream {
     /// What was agreed upon in the handshake.
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (one, other) = pair();
+    /// assert_eq!(one.session().version(), Some(reseau::tls::Version::Tls13));
+    /// assert_eq!(other.session().server_name(), Some("localhost"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn session(&self) -> Session {
         lock(&self.link.engine).session()
     }
 
     /// Fills `keys` with what both sides can make from their handshake, and nobody else (RFC 5705).
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (one, other) = pair();
+    /// let (mut mine, mut theirs) = ([0; 16], [0; 16]);
+    /// one.export(b"EXPORTER-of-ours", Some(b"round 1"), &mut mine)?;
+    /// other.export(b"EXPORTER-of-ours", Some(b"round 1"), &mut theirs)?;
+    /// assert_eq!(mine, theirs);
+    /// one.export(b"EXPORTER-of-ours", Some(b"round 2"), &mut mine)?;
+    /// assert_ne!(mine, theirs);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If none can be made so: for no bytes, or too many.
@@ -35,6 +57,19 @@ impl TlsStream {
     /// are copied, and from then on each handle has its own. The connection is closed with the last
     /// of them.
     ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (mut one, mut other) = pair();
+    /// let mut too = other.try_clone()?;
+    /// one.write_all(b"ab")?;
+    /// let (mut a, mut b) = ([0], [0]);
+    /// other.read_exact(&mut a)?;
+    /// too.read_exact(&mut b)?;
+    /// assert_eq!((&a, &b), (b"a", b"b"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the process or the system has no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
@@ -47,6 +82,19 @@ impl TlsStream {
     }
 
     /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (mut one, mut other) = pair();
+    /// one.write_all(b"\x05hello")?;
+    /// let mut length = [0];
+    /// assert_eq!(other.peek(&mut length)?, 1);
+    /// let mut message = vec![0; 1 + usize::from(length[0])];
+    /// other.read_exact(&mut message)?;
+    /// assert_eq!(&message, b"\x05hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for reading.
@@ -66,6 +114,18 @@ impl TlsStream {
 
     /// Says that nothing more will be written: first by TLS's own word, then by the stream's.
     ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (one, mut other) = pair();
+    /// one.finish()?;
+    /// assert_eq!((&one).write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    /// assert_eq!(other.read(&mut [0])?, 0); // The end, and no cut.
+    /// other.write_all(b"answer")?;
+    /// (&one).read_exact(&mut [0; 6])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As for writing.
     pub fn finish(&self) -> io::Result<()> {
@@ -79,6 +139,15 @@ impl TlsStream {
     ///
     /// To end writing is to [`finish`](Self::finish). To end both never waits: the peer is told so
     /// if there is room at once and nobody is writing, and else sees a cut.
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (one, mut other) = pair();
+    /// one.shutdown(std::net::Shutdown::Both)?;
+    /// assert_eq!(other.read(&mut [0])?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotConnected` if the connection is gone already (but not on every system); else as for
@@ -107,6 +176,22 @@ impl TlsStream {
     /// Ends the stream so that nothing of it is lost: says that nothing more will be written, and
     /// reads what the peer still has to say, until its end.
     ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// use std::time::{Duration, Instant};
+    /// let (mut one, mut other) = pair();
+    /// let late = Instant::now() + Duration::from_secs(5);
+    /// other.write_all(b"much that nobody reads")?;
+    /// other.finish()?;
+    /// one.write_all(b"go away")?;
+    /// one.close_gracefully(late)?;
+    /// let mut text = String::new();
+    /// other.read_to_string(&mut text)?;
+    /// assert_eq!(text, "go away");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `TimedOut` if the peer has not ended by then, `UnexpectedEof` if it ended without a word;
     /// else as for reading and writing. This handle is closed in any case.
@@ -123,6 +208,15 @@ impl TlsStream {
     ///
     /// It happens when the last handle is closed, so clones put it off.
     ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (one, mut other) = pair();
+    /// one.abort()?;
+    /// assert!(other.read(&mut [0]).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the system does not take the option; the handle is closed all the same.
     pub fn abort(self) -> io::Result<()> {
@@ -136,6 +230,16 @@ impl TlsStream {
     ///
     /// A read that was late may be made again. A write that was late after something of it was
     /// encrypted is the last one: nobody can say how much of it arrives.
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// use std::time::{Duration, Instant};
+    /// let (mut one, _other) = pair();
+    /// one.set_deadlines(Some(Instant::now() + Duration::from_millis(10)), None);
+    /// assert_eq!(one.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_deadlines(&self, read: Option<Instant>, write: Option<Instant>) {
         self.stream.set_deadlines(read, write);
     }
@@ -199,6 +303,24 @@ impl TlsStream {
     ///
     /// Who waits for the descriptor to be readable reads until `WouldBlock` first: plaintext may be
     /// here already.
+    ///
+    /// ```
+    #[doc = include_str!("../../tls/pair.txt")]
+    /// let (mut one, other) = pair();
+    /// one.set_nonblocking(true)?;
+    /// assert_eq!(one.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// let much = [0; 1 << 16];
+    /// let full = loop {
+    ///     if let Err(error) = one.write(&much) {
+    ///         break error; // Nobody reads.
+    ///     }
+    /// };
+    /// assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    /// assert_eq!(one.flush().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # drop(other);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The system's.
