@@ -179,3 +179,24 @@ impl fmt::Debug for Failures {
         f.debug_struct("Failures").field("count", &self.count()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn only_so_many_are_remembered_and_all_are_counted() {
+        let failures = Failures::default();
+        for port in 1..=200 {
+            let peer = SocketAddr::from(([127, 0, 0, 1], port)).into();
+            failures.add(Failure::new(peer, io::ErrorKind::TimedOut.into()));
+        }
+        let taken = failures.take();
+        let ports: Vec<_> = taken.iter().map(|one| one.peer().inet().unwrap().port()).collect();
+        assert_eq!(ports, (137..=200).collect::<Vec<_>>());
+        assert_eq!((failures.count(), failures.take().len()), (200, 0));
+        let told = taken[0].to_string();
+        assert!(told.starts_with("accept 127.0.0.1:137: tls: "), "{told}");
+    }
+}

@@ -453,3 +453,27 @@ fn nobody_is_late_because_nobody_accepted() {
         assert_eq!(listener.failed(), 0);
     });
 }
+
+/// However often nobody accepts: who sends a byte now and then has that time twice, and no more.
+#[test]
+fn nobody_is_spared_twice() {
+    on(Kind::Sim, || async {
+        let (_, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let limit = Duration::from_millis(40);
+        let listener = listener.handshake_limit(limit);
+        let mut slow = TcpStream::connect(addr).await.unwrap();
+        let mut looks = 0;
+        for byte in HELLO {
+            slow.send(vec![*byte]).await.unwrap();
+            reseau::sleep(limit * 2).await;
+            assert!(poll_once(listener.accept()).await.is_none());
+            looks += 1;
+            if listener.failed() > 0 {
+                break;
+            }
+        }
+        assert!(looks <= 4, "{looks}");
+        assert_eq!(listener.take_failures()[0].error().kind(), ErrorKind::TimedOut);
+    });
+}

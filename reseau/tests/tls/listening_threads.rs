@@ -315,6 +315,38 @@ fn who_does_not_wait_loses_nobody() {
 }
 
 #[test]
+fn a_flight_that_does_not_fit_goes_out_in_parts() {
+    use reseau::opt;
+    use reseau::tls::Identity;
+    watched(|| {
+        let authority = Authority::new();
+        let papers = authority.papers(&rcgen::PKCS_ECDSA_P256_SHA256);
+        // More than a socket holds whose buffer is the smallest.
+        let chain = papers.chain + &authority.pem.repeat(80);
+        let identity = Identity::from_pem(chain.as_bytes(), papers.key.as_bytes()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set(opt::SendBuffer(1)).unwrap();
+        let listener = listener.tls(&Server::new(&identity)).handshake_limit(LONG);
+        let addr = listener.local_addr().unwrap().inet().unwrap();
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set(opt::RecvBuffer(1)).unwrap();
+        let client = Client::new().trust_only(&authority.roots);
+        let greeting = thread::spawn(move || {
+            let mut stream = stream.start_tls(client.to("localhost")).unwrap();
+            stream.write_all(b"hello").unwrap();
+            stream
+        });
+        // Others do not wait for it.
+        let other = greet(&Client::new().trust_only(&authority.roots), addr);
+        for _ in 0..2 {
+            answer(&mut listener.accept().unwrap().0);
+        }
+        greeting.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn a_listeners_own_timeout_holds() {
     use reseau::opt;
     watched(|| {
