@@ -443,3 +443,39 @@ const OWNER: u64 = 0;
 
 /// How many calls are answered before others on the same thread get a turn.
 const TURN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Identity;
+    use crate::{Inet, TcpListener, TcpStream};
+
+    /// Whoever is called for while somebody looks after it is looked after once more.
+    #[test]
+    fn a_call_in_the_meantime_is_answered() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap());
+        crate::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let room: Room<Inet> = Room::new(listener, &server);
+            let _client = TcpStream::connect(addr).await.unwrap();
+            let limit = Duration::from_millis(1);
+            while room.handshakes() == 0 {
+                assert!(crate::timeout(limit, room.accept()).await.is_err());
+            }
+            let number = *lock(&room.guests).there.first_key_value().unwrap().0;
+            let take = || {
+                let mut guests = lock(&room.guests);
+                guests.there.get_mut(&number).unwrap().arrival.take()
+            };
+            let arrival = take().unwrap();
+            assert!(room.attend(number).is_none());
+            let arrival = room.put_back(number, arrival);
+            assert!(arrival.is_some(), "it has called");
+            assert!(room.put_back(number, arrival.unwrap()).is_none(), "and that was all");
+            assert!(take().is_some());
+        });
+    }
+}

@@ -1,10 +1,11 @@
 //! `tls::TlsListener`, on every backend.
 use std::collections::BTreeSet;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use reseau::tls::{Broken, Client, ClientCerts, Server, TlsListener, TlsStream};
@@ -127,7 +128,6 @@ on_each! {
             let mut accepting = std::pin::pin!(accepting);
             let mut accept = std::pin::pin!(listener.accept());
             poll_fn(|cx| {
-                use std::future::Future;
                 assert!(accept.as_mut().poll(cx).is_pending());
                 accepting.as_mut().poll(cx)
             })
@@ -475,5 +475,71 @@ fn nobody_is_spared_twice() {
         }
         assert!(looks <= 4, "{looks}");
         assert_eq!(listener.take_failures()[0].error().kind(), ErrorKind::TimedOut);
+    });
+}
+
+/// The clock goes on after the first one who was late.
+#[test]
+fn each_has_its_own_deadline() {
+    on(Kind::Sim, || async {
+        let (_, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let limit = Duration::from_millis(40);
+        let listener = listener.handshake_limit(limit);
+        let accepting = reseau::spawn(async move {
+            // Nobody comes, but it looks after all who are there.
+            let _ = reseau::timeout(limit * 10, listener.accept()).await;
+            listener
+        });
+        let mut silent = Vec::new();
+        for _ in 0..3 {
+            let begin = reseau::clock::now();
+            silent.push((begin, TcpStream::connect(addr).await.unwrap()));
+            reseau::sleep(limit / 3).await;
+        }
+        for (begin, mut one) in silent {
+            assert!(one.recv().await.unwrap().is_none());
+            let span = reseau::clock::now() - begin;
+            assert!((limit..limit * 2).contains(&span), "{span:?}");
+        }
+        assert_eq!(accepting.await.unwrap().failed(), 3);
+    });
+}
+
+/// Who was woken may leave without having looked: then it is the others' turn.
+#[test]
+fn nobody_takes_a_wake_along() {
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    on(Kind::Sim, || async {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let wakers: Vec<_> = (0..2).map(|_| Arc::new(Woken(AtomicUsize::new(0)))).collect();
+        let wait = |woken: &Arc<Woken>| {
+            let mut accept = Box::pin(listener.accept());
+            let waker = Waker::from(woken.clone());
+            assert!(accept.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            accept
+        };
+        let mut waiting = [wait(&wakers[0]), wait(&wakers[1])].map(Some);
+        let is_woken = |which: usize| wakers[which].0.load(Ordering::SeqCst) > 0;
+        let greeting = greet(&client, addr);
+        while !is_woken(0) && !is_woken(1) {
+            a_while().await;
+        }
+        // One of those who were woken goes, and the other is woken, too.
+        let gone = usize::from(!is_woken(0));
+        drop(waiting[gone].take());
+        for _ in 0..100 {
+            a_while().await;
+        }
+        assert!(is_woken(1 - gone));
+        let accept = waiting[1 - gone].take().unwrap();
+        answer(&mut accept.await.unwrap().0).await;
+        greeting.await.unwrap();
     });
 }
