@@ -175,6 +175,7 @@ impl TlsStream {
     /// none.
     fn receive(&self, incoming: &mut Incoming, wait: Wait) -> io::Result<()> {
         if incoming.start == incoming.end {
+            lock(&self.link.engine).relax();
             let count = incoming.fill(|space| self.receive_into(space, wait))?;
             if count == 0 {
                 let mut engine = lock(&self.link.engine);

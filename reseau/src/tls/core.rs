@@ -73,10 +73,15 @@ impl Core {
         }
     }
 
-    /// Lets the protocol answer what it would otherwise with the next plaintext. If there is no
-    /// room it does: a peer that asks and does not read gets one answer, not many.
-    pub(super) fn answer(&mut self, lane: &Arc<Socket>, errands: &mut Errands) {
-        if std::mem::take(&mut self.fed) && lane.send_lane().room() {
+    /// Before something is waited for. Lets the protocol answer what it would otherwise with the
+    /// next plaintext. If there is no room it does: a peer that asks and does not read gets one
+    /// answer, not many.
+    pub(super) fn rest(&mut self, lane: &Arc<Socket>, errands: &mut Errands) {
+        if !std::mem::take(&mut self.fed) {
+            return;
+        }
+        self.engine.relax();
+        if lane.send_lane().room() {
             self.engine.answer();
             self.say(lane, errands);
         }

@@ -175,6 +175,12 @@ impl Engine {
         self.ready
     }
 
+    /// Gives back the room that a long record has needed, as what waits for hours should.
+    pub(crate) fn relax(&mut self) {
+        // The library fits its buffer to what it holds before it reads, and only then.
+        let _ = self.connection.read_tls(&mut Nothing);
+    }
+
     /// Whether nothing more will come than was decrypted.
     #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn is_over(&self) -> bool {
@@ -285,6 +291,15 @@ impl Engine {
             let cause = io::Error::new(io::ErrorKind::InvalidInput, error);
             crate::Error::new(Operation::GetOption, cause).phase_at(Phase::Tls).into()
         })
+    }
+}
+
+/// A source that has nothing for now.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 

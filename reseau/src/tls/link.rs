@@ -215,7 +215,7 @@ impl Link {
             }
         };
         if answer.is_none() {
-            core.answer(lane, &mut errands);
+            core.rest(lane, &mut errands);
         }
         drop(core);
         errands.run(lane);
