@@ -151,6 +151,7 @@ async fn accept_tls(listener: TlsListener<Inet>, tally: Arc<Tally>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
                 tally.tls.done(stream.session().is_resumed());
                 reseau::spawn_local(connection_tls(stream, Arc::clone(&tally))).detach();
             }
