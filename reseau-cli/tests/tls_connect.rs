@@ -358,7 +358,7 @@ fn what_makes_no_sense_is_named() {
         (&[to, "--cert", &missing], "--cert "),
         (&[to, "--cert", &cert], "client.pem: "),
         (&[to, "--cert", &cert, "--key", &missing], "--key "),
-        (&[to, "--cert", &cert, "--key", &ca], "client.pem: "),
+        (&[to, "--cert", &cert, "--key", &ca], "--key "),
         (&[to, "--key", &ca], "--cert"),
         (&[to, "--ca", &ca, "--insecure"], "--insecure"),
         (&[to, "--alpn", "h2,,x"], "a protocol has a name"),

@@ -4,6 +4,8 @@
 #[path = "program/papers.rs"]
 mod papers;
 mod program;
+#[path = "program/servers.rs"]
+mod servers;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -152,6 +154,25 @@ fn a_server_that_leaves_or_says_nothing_is_not_waited_for() {
     assert_eq!(code, Some(1), "{errors}");
     let why = "the server left before TLS began\n";
     assert_eq!(errors, format!("reseau: connect {to}: starttls postgres: {why}"));
+}
+
+#[test]
+fn proxies_lead_to_the_dialogue() {
+    let authority = Authority::new();
+    let identity = authority.issue_with("server", |params| {
+        let name = servers::NAME.try_into().unwrap();
+        params.subject_alt_names = vec![rcgen::SanType::DnsName(name)];
+    });
+    let ca = authority.file("ca.pem");
+    let proxies = servers::Proxies::start();
+    let (_, script) = SCRIPTS[6];
+    let addr = serve(Server::new(&identity), move |stream| speak(stream, script), count);
+    let to = format!("{}:{}", servers::NAME, addr.port());
+    let way = format!("socks5://{}", proxies.socks5);
+    let arguments = ["--starttls=postgres", &to, "--via", &way, "--ca", &ca];
+    let (code, lines, errors) = connect(&arguments, b"hello");
+    assert_eq!((code, lines), (Some(0), vec!["5 bytes".to_owned()]), "{errors}");
+    assert_eq!(proxies.served(), 1);
 }
 
 #[test]

@@ -6,9 +6,8 @@ mod own;
 mod server;
 mod told;
 
-use std::fmt::Display;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, value_parser};
 use reseau::tls::{Identity, Roots, Version};
@@ -65,26 +64,23 @@ fn oldest_of(given: &ArgMatches) -> Option<Version> {
 fn identity_of(given: &ArgMatches) -> Result<Option<Identity>, Failure> {
     let Some(cert) = given.get_one::<PathBuf>("cert") else { return Ok(None) };
     let key = given.get_one::<PathBuf>("key");
-    match std::fs::metadata(key.unwrap_or(cert)) {
-        // Which of the two is missing, the other error would not say.
-        Err(error) if key.is_some() => {
-            return Err(unfit("--key", key.unwrap_or(cert), &error));
-        }
-        _ => {}
-    }
     let identity = Identity::from_files(cert, key.unwrap_or(cert));
-    identity.map(Some).map_err(|error| unfit("--cert", cert, &error))
+    identity.map(Some).map_err(|error| {
+        // It begins with the file that is at fault.
+        let of_key = |key: &PathBuf| error.to_string().starts_with(&key.display().to_string());
+        unfit(if key.is_some_and(of_key) { "--key" } else { "--cert" }, &error)
+    })
 }
 
 /// Those in a file, or in the files of a directory.
-fn roots(flag: &str, path: &PathBuf) -> Result<Roots, Failure> {
+fn roots(flag: &str, path: &Path) -> Result<Roots, Failure> {
     let found = if path.is_dir() { Roots::from_dir(path) } else { Roots::from_file(path) };
-    found.map_err(|error| unfit(flag, path, &error))
+    found.map_err(|error| unfit(flag, &error))
 }
 
-fn unfit(flag: &str, path: &std::path::Path, error: &io::Error) -> Failure {
-    let said: &dyn Display = error;
-    Failure::usage(format_args!("{flag} {}: {said}", path.display()))
+/// The library's error names the file.
+fn unfit(flag: &str, error: &io::Error) -> Failure {
+    Failure::usage(format_args!("{flag} {error}"))
 }
 
 /// The first of these arguments that was given.
