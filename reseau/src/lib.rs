@@ -131,9 +131,22 @@ pub mod fuzzing {
     pub fn lane(script: &[u8]) {
         crate::driver::fuzz_lane(script);
     }
+
+    /// Runs one script on the model of two engines of TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(script: &[u8]) {
+        use crate::tls::engine_model::Model;
+        static MODEL: std::sync::LazyLock<Model> = std::sync::LazyLock::new(Model::new);
+        MODEL.run(script);
+    }
 }
 
 /// The README's examples run too.
 #[cfg(all(doctest, feature = "async", feature = "tls"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And those of the page about TLS.
+#[cfg(all(doctest, feature = "async", feature = "tls"))]
+#[doc = include_str!("../../docs/tls.md")]
+struct TlsPage;

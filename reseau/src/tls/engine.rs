@@ -4,6 +4,7 @@
 //! was decrypted. This is the only file that names rustls's connections, so whoever moves bytes (a
 //! thread, a task, a simulated loop) has the same TLS under it.
 use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -124,7 +125,16 @@ impl Engine {
 
     fn process(&mut self) {
         let handshaking = self.connection.is_handshaking();
-        match self.chance.over(|| self.connection.process_new_packets()) {
+        let mut work = || self.chance.over(|| self.connection.process_new_packets());
+        let worked = if cfg!(debug_assertions) && self.finished {
+            // Builds with debug assertions panic when something is wrong with what comes after our
+            // own close_notify (rustls/rustls#959); a peer must not be able to bring that about.
+            let odd = || Err(Cause::General("what came after our close_notify is wrong".into()));
+            catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| odd())
+        } else {
+            work()
+        };
+        match worked {
             Ok(state) => {
                 self.closed |= state.peer_has_closed();
                 self.ready = state.plaintext_bytes_to_read();

@@ -307,3 +307,22 @@ fn an_identity_is_changed_for_those_who_come_later() {
         settle(&mut e, &mut f).unwrap();
     });
 }
+
+#[test]
+fn wrong_bytes_for_who_has_finished_are_an_error() {
+    watched(|| {
+        let (mut a, mut b) = pair();
+        settle(&mut a, &mut b).unwrap();
+        a.finish();
+        settle(&mut a, &mut b).unwrap();
+        for _ in 0..2 {
+            let broken = a
+                .feed(&[
+                    23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+                    19, 20,
+                ])
+                .unwrap_err();
+            assert!(!broken.is_truncation() && !broken.in_handshake(), "{broken}");
+        }
+    });
+}

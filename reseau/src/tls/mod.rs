@@ -25,6 +25,8 @@ mod compat;
 #[cfg(feature = "async")]
 mod core;
 pub(crate) mod engine;
+#[cfg(all(any(test, fuzzing), feature = "async"))]
+pub(crate) mod engine_model;
 mod error;
 #[cfg(feature = "async")]
 mod facts;
