@@ -1,33 +1,36 @@
 //! Loops, sockets and futures end in any order, in the middle of anything.
 #![allow(clippy::async_yields_async)] // Futures are among the things that are dropped here.
-use crate::stage::{
-    config, drain, listen, listen_in, pair, pair_at, pattern, poll_once, run, settle,
+use super::stage::{
+    TcpListener, TcpStream, config, connect, drain, drain_left, listen, listen_in, pair, pair_at,
+    pattern, poll_once, run, settle, take,
 };
-use crate::{everywhere, on_kernels};
-use reseau::{Config, Kind, Loop, Remote, TcpListener, TcpStream, spawn};
+use super::{everywhere, on_kernels};
+use reseau::{Config, Kind, Loop, Remote, spawn};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 everywhere!(
     loop_dropped_in_flight,
-    queued_sends_arrive_after_their_loop,
     any_order_of_drops,
     sockets_of_a_gone_loop_say_so,
     what_was_received_outlives_the_loop,
-    tasks_go_with_their_loop,
     panics_of_tasks_stay_theirs,
     aborted_tasks_close_their_sockets,
-    sockets_survive_between_runs,
+    sockets_survive_between_runs;
+    plain "their peers are std's, or nobody's":
+    queued_sends_arrive_after_their_loop,
+    tasks_go_with_their_loop,
 );
 
 mod real {
     use super::*;
     on_kernels!(
+        waiters_elsewhere_hear_of_the_end;
+        plain "their peers are std's, and write what is no TLS":
         peers_write_into_a_dying_loop,
         the_kernel_has_let_go_when_a_loop_is_dropped,
         what_comes_after_the_end_of_a_loop_is_for_the_next,
-        waiters_elsewhere_hear_of_the_end,
     );
 }
 
@@ -42,7 +45,7 @@ fn loop_dropped_in_flight(kind: Kind) {
                 spawn(async move { while client.send(pattern(50_000)).await.is_ok() {} }).detach();
             }
             spawn(async move { while listener.accept().await.is_ok() {} }).detach();
-            spawn(async move { drop(TcpStream::connect(addr).await) }).detach();
+            spawn(async move { drop(connect(addr).await) }).detach();
             for _ in 0..round % 7 {
                 reseau::yield_now().await;
             }
@@ -120,7 +123,7 @@ fn what_comes_after_the_end_of_a_loop_is_for_the_next(kind: Kind) {
     for round in 0..10 {
         let lp = Loop::with(&config(kind)).unwrap();
         let (peers, streams) = lp.block_on(async {
-            let (listener, addr) = listen().await;
+            let (listener, addr) = crate::stage::listen().await;
             let (mut peers, mut streams) = (Vec::new(), Vec::new());
             for _ in 0..8 {
                 peers.push(std::net::TcpStream::connect(addr).unwrap());
@@ -167,7 +170,7 @@ fn queued_sends_arrive_after_their_loop(kind: Kind) {
     let lp = Loop::with(&config(kind)).unwrap();
     lp.block_on(async {
         for way in 0..3 {
-            let mut stream = TcpStream::connect(addr).await.unwrap();
+            let mut stream = reseau::TcpStream::connect(addr).await.unwrap();
             stream.send(pattern(6 << 20)).await.unwrap();
             match way {
                 0 => drop(stream),
@@ -302,7 +305,7 @@ fn sockets_of_a_gone_loop_say_so(kind: Kind) {
         assert!(now(server.read_exact(&mut [0])).is_err());
         assert!(now(server.send("x")).is_err());
         assert!(now(client.finish()).is_err());
-        assert!(now(TcpStream::connect_on(&remote, addr)).is_err());
+        assert!(now(reseau::TcpStream::connect_on(&remote, addr)).is_err());
     }
 }
 
@@ -368,7 +371,7 @@ fn panics_of_tasks_stay_theirs(kind: Kind) {
         let error = task.await.unwrap_err();
         assert!(error.is_panic());
         assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "on purpose");
-        assert!(server.recv().await.unwrap().is_none(), "its socket was closed");
+        assert!(drain_left(&mut server).await.is_empty(), "its socket was closed");
     });
 }
 
@@ -381,7 +384,7 @@ fn aborted_tasks_close_their_sockets(kind: Kind) {
         });
         settle().await;
         task.abort();
-        assert!(drain(&mut server).await == pattern(100_000));
+        assert!(drain_left(&mut server).await == pattern(100_000));
     });
 }
 
@@ -395,13 +398,13 @@ fn sockets_survive_between_runs(kind: Kind) {
             client
         });
         server = lp.block_on(async move {
-            let got = crate::stage::take(&mut server, 5000).await;
+            let got = take(&mut server, 5000).await;
             assert_eq!(got, [round; 5000]);
             server
         });
     }
     drop(client); // Outside of any run.
-    lp.block_on(async { assert!(server.recv().await.unwrap().is_none()) });
+    lp.block_on(async { assert!(drain_left(&mut server).await.is_empty()) });
 }
 
 fn waiters_elsewhere_hear_of_the_end(kind: Kind) {

@@ -3,8 +3,9 @@
 //!
 //! Left out are the files that know nothing of streams of bytes (`datagrams`, `packets`, `records`,
 //! `passing`, `names`), those about what is under a stream (`dialling`, `proxies`, `families`,
-//! `refusal`, `listening`, `exhaustion`), and `moving`: a stream that speaks TLS stays on its loop.
-//! What is left out of the files that are here, they say, and why: `plain`.
+//! `refusal`, `listening`, `exhaustion`), `peers`, which are std's, and `moving`: a stream that
+//! speaks TLS stays on its loop. What is left out of the files that are here, they say, and why:
+//! `plain`. With peers of other makes, and with threads, `tests/tls` speaks.
 #![allow(clippy::duplicate_mod, dead_code)]
 
 #[path = "../bounds.rs"]
@@ -28,6 +29,8 @@ mod futures;
 #[path = "../halves.rs"]
 mod halves;
 mod stage;
+#[path = "../teardown.rs"]
+mod teardown;
 
 macro_rules! everywhere {
     (
