@@ -234,10 +234,10 @@ pub(crate) const ALL: [Scenario; 30] = [
     Scenario {
         name: "tls-idle",
         title: "TLS: memory of idle connections",
-        about: "10,000 connections that echoed one message of 64 B and fell silent, as without \
+        about: "2,000 connections that echoed one message of 64 B and fell silent, as without \
                 TLS. The same program as in the echo scenarios.",
         job: Job::Secure(Mode::Echo),
-        shape: Shape::Idle { connections: 10_000 },
+        shape: Shape::Idle { connections: 2000 },
         unit: Unit::Memory,
     },
     Scenario {
@@ -246,7 +246,7 @@ pub(crate) const ALL: [Scenario; 30] = [
         about: "The same, with a program written to hold no buffer while a connection is silent, \
                 where the peer's interface allows it.",
         job: Job::Secure(Mode::Lean),
-        shape: Shape::Idle { connections: 10_000 },
+        shape: Shape::Idle { connections: 2000 },
         unit: Unit::Memory,
     },
 ];

@@ -23,12 +23,13 @@ pub(super) fn check(findings: &Findings) -> Vec<Budget> {
         budgets.extend(echo(findings, scenario));
     }
     for scenario in ["bulk-in", "bulk-out"] {
-        budgets.extend(bulk(findings, scenario));
+        budgets.extend(bulk(findings, scenario, &peers(findings)));
     }
     budgets.extend(close(findings));
     budgets.extend(idle(findings));
     budgets.extend(blocking(findings, "echo-64-1"));
     budgets.extend(packets(findings));
+    budgets.extend(secure(findings));
     budgets
 }
 
@@ -61,9 +62,9 @@ fn echo(findings: &Findings, scenario: &str) -> Vec<Budget> {
     budgets
 }
 
-fn bulk(findings: &Findings, scenario: &str) -> Option<Budget> {
+fn bulk(findings: &Findings, scenario: &str, peers: &[&'static str]) -> Option<Budget> {
     let ours = best(findings, scenario, OURS, slowness)?;
-    let theirs = best(findings, scenario, &peers(findings), slowness)?;
+    let theirs = best(findings, scenario, peers, slowness)?;
     let rate = |slowness: f64| format!("{} MB/s", human(1e3 / slowness));
     let what = format!("{scenario}: throughput, no peer better");
     Some(compare(what, ours, theirs, slowness, rate, 1.0))
@@ -139,6 +140,49 @@ fn packets(findings: &Findings) -> Vec<Budget> {
     budgets
 }
 
+/// TLS: nobody better, and idle memory.
+fn secure(findings: &Findings) -> Vec<Budget> {
+    let mut budgets = Vec::new();
+    let bulk_ways = ["tls-in", "tls-out"];
+    let echoes = ["tls-echo-64-1", "tls-echo-64-64", "tls-echo-4k-1", "tls-echo-4k-64"];
+    let mut bar = |scenario: &str, what: &str, value: fn(&Round) -> f64| {
+        let ours = best(findings, scenario, OURS, value);
+        let theirs = best(findings, scenario, TLS_PEERS, value);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return };
+        let what = format!("{scenario}: {what}, nobody better");
+        budgets.push(compare(what, ours, theirs, value, duration, 1.0));
+    };
+    for scenario in ["tls-full", "tls-resumed"] {
+        bar(scenario, "CPU for a handshake", cpu);
+    }
+    for scenario in echoes {
+        bar(scenario, "CPU", cpu);
+        bar(scenario, "p99", p99);
+    }
+    for scenario in bulk_ways {
+        bar(scenario, "CPU for 1 MiB", |round| round.cpu * 1_048_576.0);
+    }
+    budgets.extend(bulk_ways.iter().filter_map(|way| bulk(findings, way, TLS_PEERS)));
+    for scenario in ["tls-full", "tls-echo-64-1"] {
+        let entry = |name| Some((name, findings.figures(name, scenario)?));
+        if let (Some(ours), Some(theirs)) = (entry("reseau-blocking"), entry("std-rustls")) {
+            let what = format!("{scenario}: blocking, at most 1.02 × std");
+            budgets.push(compare(what, ours, theirs, cpu, duration, 1.02));
+        }
+    }
+    for scenario in ["tls-idle", "tls-idle-lean"] {
+        let bytes = |round: &Round| round.rate;
+        let ours = best(findings, scenario, OURS, bytes);
+        let tokio = findings.figures("tokio-rustls", scenario);
+        let (Some((name, ours)), Some(tokio)) = (ours, tokio) else { continue };
+        let (own, theirs) = (ours.rate.median, tokio.rate.median);
+        let found = format!("{name} {} B, tokio-rustls {} B", human(own), human(theirs));
+        let what = format!("{scenario}: 16 KiB less than tokio-rustls");
+        budgets.push(Budget { what, found, met: own + 16384.0 <= theirs });
+    }
+    budgets
+}
+
 /// Whether `ours` is at most `limit` times `theirs`, as less of `value` is better.
 fn compare(
     what: String,
@@ -188,6 +232,9 @@ fn slowness(round: &Round) -> f64 {
 
 /// Those that the bars are for: async, on a loop of their own.
 const OURS: &[&str] = &["reseau-uring", "reseau-ready"];
+
+/// Those that speak TLS and await, or loop.
+const TLS_PEERS: &[&str] = &["tokio-rustls", "futures-rustls", "openssl"];
 
 /// The same, with many datagrams in a call.
 const OURS_BATCH: &[&str] = &["reseau-uring-batch", "reseau-ready-batch"];

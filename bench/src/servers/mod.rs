@@ -214,6 +214,13 @@ pub(crate) const ALL: &[Server] = &[
     reseau::READY.with(datagrams::ready).and_tls(secure::ready),
     reseau::TOKIO.and_tls(secure::under_tokio),
     reseau::BLOCKING.with(datagrams::blocking).and_tls(secure::blocking),
+    tls_only(
+        "reseau-listener",
+        "reseau's own listener of TLS, on its own loop, on the best driver that there is",
+        OURS,
+        true,
+        secure::listener,
+    ),
     packets(
         "reseau-uring-batch",
         "reseau on its own loop, on io_uring: many datagrams in a call, cut and joined",

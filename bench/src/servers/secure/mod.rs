@@ -13,7 +13,7 @@ use crate::tls;
 
 pub(super) use futures::run as smol;
 pub(super) use openssl::run as openssl;
-pub(super) use reseau::{blocking, ready, under_tokio, uring};
+pub(super) use reseau::{blocking, listener, ready, under_tokio, uring};
 pub(super) use threads::run as threads;
 pub(super) use tokio::run as tokio;
 

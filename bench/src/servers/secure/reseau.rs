@@ -46,6 +46,20 @@ fn own_loop(kind: Kind, task: Task) -> io::Result<()> {
     })
 }
 
+/// As programs are written that need no more: handshakes are made beside `accept`.
+pub(in crate::servers) fn listener(task: Task) -> io::Result<()> {
+    let home = Loop::with(&Config::default()).map_err(unsupported)?;
+    home.block_on(async move {
+        let (server, mode) = (server()?, task.mode);
+        task.ready()?;
+        let listener = TcpListener::from_std(task.listener)?.tls(&server);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            reseau::spawn_local(serve_open(stream, mode)).detach();
+        }
+    })
+}
+
 fn server() -> io::Result<Server> {
     let own = tls::Credentials::of_this_run()?;
     Ok(Server::new(&Identity::from_der([own.certificate.clone()], &own.key)?))
@@ -57,8 +71,17 @@ async fn serve(stream: TcpStream, server: Server, mode: Mode) {
 }
 
 async fn shake(stream: TcpStream, server: Server, mode: Mode) -> io::Result<()> {
-    let mut stream = stream.start_tls(&server).await?;
+    let stream = stream.start_tls(&server).await?;
     drop(server);
+    work(stream, mode).await
+}
+
+async fn serve_open(stream: TlsStream<Inet>, mode: Mode) {
+    // As above.
+    let _ = work(stream, mode).await;
+}
+
+async fn work(mut stream: TlsStream<Inet>, mode: Mode) -> io::Result<()> {
     match mode {
         Mode::Echo | Mode::Lean => echo(&mut stream).await?,
         Mode::Sink => while stream.recv().await?.is_some() {},
