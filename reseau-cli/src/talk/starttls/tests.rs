@@ -292,8 +292,12 @@ fn answers_without_an_end_are_refused() {
         }
         assert_eq!(end, Err(Refusal::TooLong), "{protocol}: {start:?}");
     }
-    let mut dialogue = dialogue(Protocol::Mysql);
-    assert_eq!(dialogue.input(b"\xff\xff\xff\x00"), Err(Refusal::TooLong));
+    assert_eq!(dialogue(Protocol::Mysql).input(b"\xff\xff\xff\x00"), Err(Refusal::TooLong));
+    // A line has its own bound, with its end or without.
+    let long = ["220 ", &"x".repeat(5_000), "\r\n"].concat();
+    for line in [&long[..], long.trim_end()] {
+        assert_eq!(dialogue(Protocol::Smtp).input(line.as_bytes()), Err(Refusal::TooLong));
+    }
 }
 
 /// Nothing of a server makes it panic, loop, or take garbage for a go-ahead.
