@@ -204,6 +204,21 @@ fn the_systems_roots_may_be_ours() {
     }
 }
 
+#[cfg(target_os = "linux")] // Where the system's roots can be ours.
+#[test]
+fn roots_that_are_given_are_the_only_ones() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let to = counting(Server::new(&authority.issue("server"))).port();
+    let to = format!("tls://localhost:{to}");
+    let theirs = other.file("ca.pem");
+    let program = Program::start_with(&["connect", &to, "--ca", &theirs], |command| {
+        command.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", authority.file("ca.pem"));
+    });
+    let (status, _, errors) = program.end();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.contains("issuer is not among those that are trusted"), "{errors}");
+}
+
 #[test]
 fn a_cut_is_a_failure_and_what_came_before_is_printed() {
     let authority = Authority::new();

@@ -70,6 +70,31 @@ fn openssl_serves_and_says_what_we_say() {
 }
 
 #[test]
+fn openssl_without_1_3_is_refused_where_that_is_the_oldest() {
+    if !installed("openssl", "openssl_without_1_3_is_refused_where_that_is_the_oldest") {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue("server");
+    let (cert, key) = (authority.file("server.pem"), authority.file("server.key"));
+    let ca = authority.file("ca.pem");
+    let words = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_2", "-rev"];
+    let mut server = foreign(&[&words[..], &["-cert", &cert, "-key", &key]].concat());
+    let to = format!("tls://localhost:{}", server.line("ACCEPT 127.0.0.1:"));
+    let (status, _, errors) =
+        reseau(&["connect", "-d", &to, "--ca", &ca, "--tls-min", "1.3"]).end();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.contains("the peer refuses: ProtocolVersion"), "{errors}");
+
+    let own = ["--cert", &cert, "--key", &key, "--tls-min=1.3"];
+    let mut server = reseau(&[&["echo", "tls://127.0.0.1:0"], &own[..]].concat());
+    let at = server.listening().replace("tls://", "");
+    let words = ["openssl", "s_client", "-connect", &at, "-quiet", "-tls1_2"];
+    let (status, _, errors) = foreign(&words).end();
+    assert!(!status.success() && errors.contains("alert protocol version"), "{errors}");
+}
+
+#[test]
 fn openssl_reads_in_certificates_what_we_read() {
     if !installed("openssl", "openssl_reads_in_certificates_what_we_read") {
         return;
