@@ -197,11 +197,11 @@ const METHOD: &str = "\
     datagram has its number, and lengths and order are checked. On a loopback the sender's core \
     carries a datagram as far as the receiver's socket: sending looks dear and receiving cheap \
     beside a network card.</p>\
-    <p>TLS: 1.3, X25519, AES-256-GCM, and one certificate (ECDSA, P-256) for all, made for the run; \
-    the load speaks it by rustls. Before it is measured, each server has to echo under TLS to a \
-    client that checks its signature, and to answer a close_notify with one. A handshake is a \
-    connection: TCP's, TLS's, two tickets, close_notify, end; whether a session was taken up again \
-    is checked on each.</p>\n";
+    <p>TLS: 1.3, X25519, AES-256-GCM, and one certificate (ECDSA, P-256) for all, made for the \
+    run; the load speaks it by rustls. Before it is measured, each server has to echo under TLS \
+    to a client that checks its signature, and to answer a close_notify with one. A handshake is \
+    a connection: TCP's, TLS's, two tickets, close_notify, end; whether a session was taken up \
+    again is checked on each.</p>\n";
 
 const STYLE: &str = "
 :root { --ink:#1a222c; --soft:#5c6875; --paper:#fff; --band:#f4f6f8; --line:#dde2e8;
