@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use reseau::blocking::{TcpListener, TcpStream, TlsStream};
 use reseau::tls::{Client, Identity, Server, Version};
@@ -85,7 +86,7 @@ impl Load {
         for swap in 1..=SWAPS {
             let enough = |made: &AtomicUsize| made.load(SeqCst) >= swap * ROUNDS;
             while !self.made.iter().all(enough) && !clients.iter().any(JoinHandle::is_finished) {
-                thread::yield_now();
+                thread::sleep(Duration::from_millis(1));
             }
             self.begun.store(swap, SeqCst);
             self.server.reload(&self.identities[swap]);
