@@ -137,10 +137,11 @@ fn a_server_that_leaves_or_says_nothing_is_not_waited_for() {
         let _ = told.recv_timeout(LIMIT);
     };
     let to = serve(server.clone(), silent, drop).to_string();
-    let (code, _, errors) = connect(&["--starttls=smtp", "--limit=0.1", &to], b"");
+    let (code, _, errors) = connect(&["--starttls=smtp", "--limit=0.5", &to], b"");
     assert_eq!(code, Some(1), "{errors}");
-    let wanted = format!("reseau: connect {to}: starttls smtp: the deadline has passed\n");
-    assert_eq!(errors, wanted);
+    // On a busy machine it may be late before it is connected.
+    assert!(errors.contains(&format!("reseau: connect {to}: ")), "{errors}");
+    assert!(errors.contains("the deadline has passed"), "{errors}");
     drop(tell);
 
     let leaves = |stream: &mut TcpStream| {
