@@ -44,6 +44,9 @@ travel! {
     reseau::tls::WriteHalf<'static, Inet>, reseau::tls::OwnedReadHalf<Inet>,
     reseau::tls::OwnedWriteHalf<Inet>, reseau::tls::ReuniteError, reseau::tls::Session,
     reseau::tls::Broken, reseau::tls::Client, reseau::tls::Server, reseau::tls::Side,
+    reseau::tls::Identity, reseau::tls::Roots, reseau::tls::ClientCerts, reseau::tls::Unfit,
+    reseau::blocking::TlsStream, reseau::sockets::julia::TCPSocket,
+    reseau::sockets::julia::Connect, reseau::sockets::julia::Listen,
 }
 
 /// Sockets may be used after a panic that others caught, as tokio's may.
@@ -59,6 +62,8 @@ fn calm() {
     calm::<Chunk>();
     #[cfg(feature = "tls")]
     calm::<reseau::tls::TlsStream>();
+    #[cfg(feature = "tls")]
+    calm::<reseau::blocking::TlsStream>();
 }
 
 /// The futures: each `Send`, so that it may be awaited in a task of any executor.

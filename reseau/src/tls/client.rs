@@ -24,8 +24,8 @@ use super::{Identity, Roots, Side, calendar, system, unfit};
 /// # drop(side);
 /// ```
 ///
-/// What is sent early (0-RTT) can be sent again by whoever has seen it, and it is not offered: the
-/// first word of a client waits for the handshake.
+/// Early data (0-RTT) is neither sent nor taken: whoever has seen it can send it again, and to gain
+/// by it a server has to answer before it knows that its client is there.
 #[derive(Clone, Default)]
 pub struct Client {
     wish: Wish,
