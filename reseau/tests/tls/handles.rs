@@ -83,21 +83,30 @@ fn a_thread_does_not_wait_for_another_longer_than_it_wants_to() {
     watched(|| {
         let (a, mut b) = pair();
         let one = a.try_clone().unwrap();
+        let (begins, begun) = channel();
         let reading = thread::spawn(move || {
-            let mut got = [0; 5];
-            (&one).read_exact(&mut got).unwrap();
+            let (mut got, mut count) = ([0; 5], 0);
+            begins.send(()).unwrap();
+            while count < got.len() {
+                // The timeout is the socket's, and so this thread's too if it comes late.
+                match (&one).read(&mut got[count..]) {
+                    Ok(more) => count += more,
+                    Err(error) => assert!(is_late(error.kind()), "{error}"),
+                }
+            }
             got
         });
-        // Somebody reads already, perhaps; or will wait for this one.
+        // Nothing tells when the other waits; were it late, less would be tried, and no harm done.
+        begun.recv().unwrap();
+        thread::sleep(Duration::from_millis(100));
         a.set_deadlines(Some(Instant::now() + Duration::from_millis(100)), None);
         assert_eq!((&a).read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
         a.set_deadlines(None, None);
         a.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let late = (&a).read(&mut [0]).unwrap_err().kind();
-        assert!(matches!(late, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{late}");
+        assert!(is_late((&a).read(&mut [0]).unwrap_err().kind()));
         a.set_read_timeout(None).unwrap();
         b.write_all(b"there").unwrap();
-        let _ = reading.join();
+        assert_eq!(&reading.join().unwrap(), b"there");
     });
 }
 
@@ -150,6 +159,23 @@ fn what_does_not_wait_loses_nothing() {
         let mut more = [0; 4];
         b.read_exact(&mut more).unwrap();
         assert_eq!(&more, b"more");
+    });
+}
+
+#[test]
+fn who_reads_does_not_wait_for_room() {
+    watched(|| {
+        let (mut a, mut b) = pair();
+        a.set_nonblocking(true).unwrap();
+        for _ in 0..5 {
+            fill(&mut a);
+            thread::sleep(Duration::from_millis(20)); // Systems find a little more room.
+        }
+        fill(&mut a);
+        a.set_nonblocking(false).unwrap();
+        // What is left would go along, if there were room; and its reader is there for others.
+        b.write_all(b"x").unwrap();
+        assert_eq!(a.read(&mut [0; 8]).unwrap(), 1);
     });
 }
 
@@ -255,7 +281,7 @@ fn a_timed_out_write_is_the_last() {
                 break error.kind();
             }
         };
-        assert!(matches!(late, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{late}");
+        assert!(is_late(late), "{late}");
         a.set_write_timeout(None).unwrap();
         let spoilt = a.write(b"more").unwrap_err();
         assert_eq!(spoilt.kind(), ErrorKind::BrokenPipe);
@@ -280,6 +306,11 @@ fn options_are_those_of_tcp() {
         assert_ne!(a.local_addr().unwrap(), a.peer_addr().unwrap());
         assert!(format!("{a:?}").starts_with("TlsStream("), "{a:?}");
     });
+}
+
+/// What a timeout of the system ends with.
+fn is_late(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 const INVALID: ErrorKind = ErrorKind::InvalidInput;
