@@ -12,6 +12,9 @@
 //! **The end is told from a cut.** A peer that is done says so (close_notify). A connection that
 //! ends without it reads as an error, [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), because
 //! what came may be a part of what was sent: [`Broken::is_truncation`].
+//!
+//! **In a [simulated world](crate::sim)** keys come from its seed and dates from its calendar, so
+//! that the same seed is the same run: [`World::date`](crate::sim::World::date).
 #![doc = include_str!("threads.md")]
 #[cfg(feature = "async")]
 mod calls;
