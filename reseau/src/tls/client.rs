@@ -3,12 +3,14 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, Resumption, WebPkiServerVerifier};
 use rustls::{ConfigBuilder, KeyLogFile, WantsVerifier};
 
 use super::choice::{Choice, choices};
 use super::sessions::Sessions;
 use super::unchecked::Anybody;
+use super::witness::Witness;
 use super::{Identity, Roots, Side, calendar, system, unfit};
 
 /// What a client of TLS asks for, good for any number of connections. Clones share what sessions
@@ -211,22 +213,17 @@ impl Trust {
     fn verify(&self, builder: Unverified) -> io::Result<Verified> {
         let provider = builder.crypto_provider().clone();
         let dangerous = builder.dangerous();
-        Ok(match self {
+        let verifier: Arc<dyn ServerCertVerifier> = match self {
             Self::Only(roots) => {
                 let store = Arc::new(roots.store()?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(store, provider);
-                let verifier = verifier.build().map_err(unfit)?;
-                dangerous.with_custom_certificate_verifier(verifier)
+                verifier.build().map_err(unfit)?
             }
-            Self::Anybody => {
-                let anybody = Anybody { provider, mandatory: true };
-                dangerous.with_custom_certificate_verifier(Arc::new(anybody))
-            }
-            Self::System => dangerous.with_custom_certificate_verifier(system::verifier(provider)?),
-            Self::And(roots) => {
-                dangerous.with_custom_certificate_verifier(system::verifier_and(provider, roots)?)
-            }
-        })
+            Self::Anybody => Arc::new(Anybody { provider, mandatory: true }),
+            Self::System => system::verifier(provider)?,
+            Self::And(roots) => system::verifier_and(provider, roots)?,
+        };
+        Ok(dangerous.with_custom_certificate_verifier(Arc::new(Witness(verifier))))
     }
 }
 

@@ -139,7 +139,7 @@ impl Engine {
                 self.closed |= state.peer_has_closed();
                 self.ready = state.plaintext_bytes_to_read();
             }
-            Err(error) => self.broken = Some(Broken::new(self.role, handshaking, error)),
+            Err(error) => self.broken = Some(Broken::found(self.role, handshaking, error)),
         }
     }
 

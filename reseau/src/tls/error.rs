@@ -1,10 +1,12 @@
 //! What went wrong in TLS: [`Broken`], which [`Broken::of`] finds in an [`std::io::Error`].
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as Cause};
 
+use super::witness;
 use crate::error::{Error, Operation, Phase};
 
 /// What ended a connection's TLS: who found it, when, and what.
@@ -19,6 +21,8 @@ pub struct Broken {
     role: Role,
     handshaking: bool,
     cause: Why,
+    /// Whose certificate it is about.
+    whose: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,16 +56,22 @@ pub enum Role {
 
 impl Broken {
     pub(super) fn new(role: Role, handshaking: bool, cause: Cause) -> Self {
-        Self { role, handshaking, cause: Why::Found(cause) }
+        Self { role, handshaking, cause: Why::Found(cause), whose: None }
+    }
+
+    /// What was found in the certificates that a verifier has refused meanwhile, if it has.
+    pub(super) fn found(role: Role, handshaking: bool, cause: Cause) -> Self {
+        let whose = witness::refused().and_then(|refused| refused.names(&cause));
+        Self { whose: whose.map(Arc::from), ..Self::new(role, handshaking, cause) }
     }
 
     pub(super) fn truncated(role: Role, handshaking: bool) -> Self {
-        Self { role, handshaking, cause: Why::Cut }
+        Self { role, handshaking, cause: Why::Cut, whose: None }
     }
 
     /// Nothing can be written after what was written in part.
     pub(crate) fn spoilt(role: Role) -> Self {
-        Self { role, handshaking: false, cause: Why::Spoilt }
+        Self { role, handshaking: false, cause: Why::Spoilt, whose: None }
     }
 
     /// What is wrong with TLS, if that is what `error` is about.
@@ -157,7 +167,10 @@ impl fmt::Display for Broken {
             Why::Found(cause) => cause,
         };
         match cause {
-            Cause::InvalidCertificate(error) => fmt_certificate(error, f),
+            Cause::InvalidCertificate(error) => {
+                fmt_certificate(error, f)?;
+                self.whose.iter().try_for_each(|whose| write!(f, "; {whose}"))
+            }
             Cause::AlertReceived(alert) => match alert.as_str() {
                 Some(name) => write!(f, "the peer refuses: {name}"),
                 None => write!(f, "the peer refuses: alert {}", u8::from(*alert)),
@@ -192,6 +205,10 @@ fn fmt_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt:
             let purposes: Vec<_> = presented.iter().map(ToString::to_string).collect();
             write!(f, "certificate is not for {required}, but for {}", purposes.join(", "))
         }
+        CertificateError::BadSignature => {
+            f.write_str("certificate's signature is not by the key it should be by")
+        }
+        CertificateError::Revoked => f.write_str("certificate was revoked by its issuer"),
         CertificateError::UnknownIssuer => {
             f.write_str("certificate's issuer is not among those that are trusted")
         }
@@ -219,7 +236,7 @@ impl fmt::Display for Span {
 }
 
 /// A day of the Gregorian calendar, in UTC.
-struct Day(UnixTime);
+pub(super) struct Day(pub(super) UnixTime);
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -295,6 +312,11 @@ mod tests {
         let told = Broken::new(Role::Client, true, other.into()).to_string();
         assert_eq!(told, "certificate is not for localhost, but for a.example, ::1");
 
+        let revoked = Broken::new(Role::Server, true, CertificateError::Revoked.into());
+        assert_eq!(
+            io::Error::from(revoked).to_string(),
+            "accept: tls: certificate was revoked by its issuer"
+        );
         let truncated = io::Error::from(Broken::truncated(Role::Server, false));
         assert_eq!(truncated.kind(), io::ErrorKind::UnexpectedEof);
         assert!(Broken::of(&truncated).is_some_and(Broken::is_truncation));

@@ -63,6 +63,7 @@ mod system;
 mod tickets;
 mod unchecked;
 mod unfit;
+mod witness;
 
 pub use client::Client;
 pub use error::{Broken, Role};

@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use super::choice::{Choice, choices};
 use super::tickets::Tickets;
 use super::unchecked::Anybody;
+use super::witness::Witness;
 use super::{Identity, Roots, Side, calendar, provider, unfit};
 
 /// What a server of TLS shows and asks for, good for any number of connections. Clones share
@@ -308,7 +309,7 @@ impl ClientCerts {
         let store = Arc::new(roots.store()?);
         let builder = WebPkiClientVerifier::builder_with_provider(store, provider);
         let builder = if optional { builder.allow_unauthenticated() } else { builder };
-        builder.build().map_err(unfit)
+        Ok(Arc::new(Witness(builder.build().map_err(unfit)?)))
     }
 }
 

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "async")]
 mod backends;
+#[cfg(feature = "async")]
+mod checks;
 mod config;
 #[cfg(feature = "async")]
 mod cuts;
