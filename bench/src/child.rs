@@ -137,5 +137,5 @@ fn spawn(name: &str, job: Job, core: usize, counting: bool) -> io::Result<Child>
         .spawn()
 }
 
-const START_LIMIT: Duration = Duration::from_secs(10);
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);

@@ -164,4 +164,4 @@ fn stalled(what: &str) -> io::Error {
 }
 
 /// A server that shows no progress for so long has failed.
-const STALL: Duration = Duration::from_secs(5);
+const STALL: Duration = Duration::from_secs(20);
