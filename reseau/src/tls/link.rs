@@ -65,6 +65,10 @@ impl Link {
     }
 
     /// Hands out what is there, in pieces, up to `room` bytes. 0 is the end (or no room).
+    #[cfg_attr(
+        not(any(feature = "futures-io", feature = "tokio", feature = "hyper")),
+        allow(dead_code)
+    )]
     pub(super) fn poll_read(
         &self,
         room: usize,
@@ -261,6 +265,10 @@ impl Link {
     }
 
     /// Encrypts as much as there is room for, a record at least.
+    #[cfg_attr(
+        not(any(feature = "futures-io", feature = "tokio", feature = "hyper")),
+        allow(dead_code)
+    )]
     pub(super) fn poll_write(
         &self,
         bufs: &[IoSlice<'_>],
