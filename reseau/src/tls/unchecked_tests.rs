@@ -28,7 +28,7 @@ fn who_shows_a_certificate_has_its_key() {
         for client in [&trusts, &anybody] {
             meet(client, &Server::new(known)).unwrap();
             let broken = meet(client, &Server::new(forged)).unwrap_err();
-            assert!(broken.to_string().contains("BadSignature"), "{version}: {broken}");
+            assert!(broken.to_string().contains("signature is not"), "{version}: {broken}");
         }
         let asks = [
             ClientCerts::Request,
@@ -40,7 +40,10 @@ fn who_shows_a_certificate_has_its_key() {
             let server = Server::new(known).client_certs(ask.clone());
             meet(&trusts.clone().identity(known), &server).unwrap();
             let broken = meet(&trusts.clone().identity(forged), &server).unwrap_err();
-            assert!(broken.to_string().contains("BadSignature"), "{version}, {ask:?}: {broken}");
+            assert!(
+                broken.to_string().contains("signature is not"),
+                "{version}, {ask:?}: {broken}"
+            );
         }
     }
 }
