@@ -10,7 +10,7 @@ use reseau::tls::{Broken, Client, ClientCerts, Server};
 #[cfg(feature = "async")]
 use reseau::{Config, Kind, Loop};
 
-use crate::interop::papers::{Guest, Shown, Trusted};
+use crate::interop::papers::{Desk, Guest, Shown, Trusted};
 use crate::stage::watched;
 
 /// In which way one becomes a client.
@@ -154,6 +154,31 @@ impl Door {
 #[cfg(feature = "async")]
 fn home(kind: Kind) -> Loop {
     Loop::with(&Config { kind: Some(kind), ..Config::default() }).unwrap()
+}
+
+/// The door of Julia's sockets, by its keywords and in the middle of a connection.
+#[test]
+fn wrong_servers_are_refused_by_the_sockets_of_julia() {
+    use reseau::sockets::julia::{Connect, connect, connect_with, tlsupgrade_with};
+    watched(|| {
+        let desk = Desk::new();
+        for (shown, trusted, told) in WRONG {
+            let (at, serving) = greeter(shown, 2);
+            let how = Connect {
+                tls: true,
+                ssl_cacert: Some(desk.path(trusted, "pem").into()),
+                server_name: Some("localhost".into()),
+                ..Connect::default()
+            };
+            let error = connect_with(("127.0.0.1", at.port()), how.clone()).map(drop).unwrap_err();
+            assert!(error.to_string().contains(told), "{shown:?}: {error}");
+            let socket = connect(("127.0.0.1", at.port())).unwrap();
+            let error = tlsupgrade_with(&socket, how).unwrap_err();
+            assert!(error.to_string().contains(told), "{shown:?}: {error}");
+            drop(socket);
+            assert!(serving.join().unwrap().iter().all(Result::is_err));
+        }
+    });
 }
 
 /// A server that greets so many clients, one after the other; and what came of each handshake.
