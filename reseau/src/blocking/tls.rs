@@ -3,8 +3,8 @@ mod calls;
 mod turn;
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::{Stream, TcpStream, UnixStream, VsockStream, handle};
@@ -43,6 +43,8 @@ pub struct TlsStream {
 
 /// What all handles of a connection share.
 struct Link {
+    /// How many handles there are.
+    handles: AtomicUsize,
     /// Locked for arithmetic alone: never while something is received or sent.
     engine: Mutex<Engine>,
     /// Had while something is read.
@@ -130,6 +132,7 @@ impl TlsStream {
         let incoming = Incoming { space: received, start: 0, end, full: false };
         let nonblocking = system::is_nonblocking(stream.socket()).unwrap_or(false);
         let link = Link {
+            handles: AtomicUsize::new(1),
             engine: Mutex::new(engine),
             incoming: Turn::new(incoming),
             outgoing: Turn::default(),
@@ -386,12 +389,15 @@ impl Incoming {
 /// are taken out of the socket here: systems reset a connection that is closed with bytes unread.
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        let Some(link) = Arc::get_mut(&mut self.link) else { return };
-        let role = link.engine.get_mut().unwrap_or_else(PoisonError::into_inner).role();
-        let outgoing = link.outgoing.get_mut();
-        if !outgoing.spoilt && !outgoing.sealed.is_empty() {
-            let sealed = std::mem::take(&mut outgoing.sealed);
-            let _ = self.send(&sealed, Wait::Never);
+        if self.link.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return; // Of several that go at once, one is the last.
+        }
+        let role = lock(&self.link.engine).role();
+        if let Some(mut outgoing) = self.link.outgoing.at_once()
+            && !outgoing.spoilt
+            && !outgoing.sealed.is_empty()
+        {
+            let _ = self.send(&std::mem::take(&mut outgoing.sealed), Wait::Never);
         }
         if role == Role::Client {
             let mut space = [0; 4096];

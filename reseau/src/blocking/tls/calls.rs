@@ -73,7 +73,9 @@ impl TlsStream {
     /// # Errors
     /// When the process or the system has no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { stream: self.stream.try_clone()?, link: Arc::clone(&self.link) })
+        let stream = self.stream.try_clone()?;
+        self.link.handles.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { stream, link: Arc::clone(&self.link) })
     }
 
     /// Reads what has come already; `WouldBlock` if that is nothing, or if somebody else reads.

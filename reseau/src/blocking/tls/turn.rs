@@ -70,11 +70,6 @@ impl<T> Turn<T> {
         Ok(self.mine())
     }
 
-    /// Whose alone it is.
-    pub(super) fn get_mut(&mut self) -> &mut T {
-        self.what.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn mine(&self) -> Taken<'_, T> {
         Taken { what: lock(&self.what), _end: End(self) }
     }
