@@ -243,11 +243,11 @@ impl TCPSocket {
     /// From the system: 0 at the end, and of a socket that is closed here.
     fn receive(&self, space: &mut [u8]) -> Result<usize, Error> {
         let way = match self.way() {
-            Err(_) if !self.socket.is_open() => return Ok(0),
+            Err(_) if self.is_closed() => return Ok(0),
             way => way?,
         };
         match way.recv(space) {
-            Err(_) if way.is_ended() => Ok(0),
+            Err(_) if way.is_ended() || self.is_closed() => Ok(0),
             came => Ok(came?),
         }
     }

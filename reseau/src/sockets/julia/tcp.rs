@@ -140,6 +140,15 @@ impl TCPSocket {
         Some(Way::Plain(plain))
     }
 
+    /// Whether it is closed here, or is about to be.
+    pub(super) fn is_closed(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if self.layer.is_closed() {
+            return true;
+        }
+        !self.socket.is_open()
+    }
+
     /// Sends all of the bytes, and says how many they are.
     ///
     /// # Errors

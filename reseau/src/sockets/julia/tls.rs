@@ -245,8 +245,9 @@ enum State {
     /// It is to be negotiated, in such a time.
     Due(Side, Duration),
     On(Arc<TlsStream>),
-    /// It was closed, or could not be negotiated.
+    /// It is being negotiated, or could not be.
     Over,
+    Closed,
 }
 
 impl Layer {
@@ -285,6 +286,10 @@ impl Layer {
                     *state = State::On(tls.clone());
                     return Ok(Some(tls));
                 }
+                State::Closed => {
+                    *state = State::Closed;
+                    return Err(crate::sockets::plain::gone().into());
+                }
                 State::Plain | State::Over => return Err(crate::sockets::plain::gone().into()),
             }
         };
@@ -308,10 +313,15 @@ impl Layer {
         self.is_tls() && self.at_once().is_none()
     }
 
+    /// Whether it was closed on this side.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_tls() && matches!(&*self.state(), State::Closed)
+    }
+
     /// Says that nothing more will come, if that needs no waiting.
     pub(super) fn close(&self) {
         if self.is_tls()
-            && let State::On(tls) = std::mem::replace(&mut *self.state(), State::Over)
+            && let State::On(tls) = std::mem::replace(&mut *self.state(), State::Closed)
         {
             let _ = tls.shutdown(std::net::Shutdown::Both);
         }
