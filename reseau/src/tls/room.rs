@@ -448,11 +448,16 @@ const TURN: usize = 32;
 mod tests {
     use super::*;
     use crate::tls::Identity;
+    use crate::tls::listening::tests::watched;
     use crate::{Inet, TcpListener, TcpStream};
 
     /// Whoever is called for while somebody looks after it is looked after once more.
     #[test]
     fn a_call_in_the_meantime_is_answered() {
+        watched(call_in_the_meantime);
+    }
+
+    fn call_in_the_meantime() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let server = Server::new(&Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap());

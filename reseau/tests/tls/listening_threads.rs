@@ -317,7 +317,7 @@ fn who_does_not_wait_loses_nobody() {
 #[test]
 fn a_flight_that_does_not_fit_goes_out_in_parts() {
     use reseau::opt;
-    use reseau::tls::Identity;
+    use reseau::tls::{Identity, Version};
     watched(|| {
         let authority = Authority::new();
         let papers = authority.papers(&rcgen::PKCS_ECDSA_P256_SHA256);
@@ -328,11 +328,13 @@ fn a_flight_that_does_not_fit_goes_out_in_parts() {
         listener.set(opt::SendBuffer(1)).unwrap();
         let listener = listener.tls(&Server::new(&identity)).handshake_limit(LONG);
         let addr = listener.local_addr().unwrap().inet().unwrap();
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set(opt::RecvBuffer(1)).unwrap();
-        let client = Client::new().trust_only(&authority.roots);
+        let dial = blocking::connect(addr.to_string()).set(opt::RecvBuffer(1));
+        let stream = dial.wait().unwrap();
+        // In TLS 1.3 a client has something to say before the flight is there as a whole.
+        let client = Client::new().trust_only(&authority.roots).newest(Version::Tls12);
         let greeting = thread::spawn(move || {
             let mut stream = stream.start_tls(client.to("localhost")).unwrap();
+            assert_eq!(stream.session().peer_chain().len(), 81);
             stream.write_all(b"hello").unwrap();
             stream
         });
@@ -439,6 +441,26 @@ fn both_come_to_one_port_and_lose_no_byte() {
         // Nobody waits for who is silent.
         assert_eq!((listener.handshakes(), listener.failed()), (1, 0));
         drop(silent);
+    });
+}
+
+#[test]
+fn who_does_not_speak_tls_is_waited_for_as_others_are() {
+    watched(|| {
+        let (_, server) = sides();
+        let (listener, addr) = listener(&server);
+        let listener = listener.plain_too();
+        let mut client = TcpStream::connect(addr).unwrap();
+        client.write_all(b"a").unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        let reading = thread::spawn(move || stream.read(&mut [0]).unwrap());
+        while !reading.is_finished() {
+            // It waits for this, however late it comes.
+            thread::sleep(Duration::from_millis(20));
+            let _ = client.write_all(b"b");
+        }
+        assert_eq!(reading.join().unwrap(), 1);
     });
 }
 
