@@ -26,8 +26,7 @@ use super::{Identity, Roots, Side, calendar, system, unfit};
 /// # drop(side);
 /// ```
 ///
-/// Early data (0-RTT) is neither sent nor taken: whoever has seen it can send it again, and to gain
-/// by it a server has to answer before it knows that its client is there.
+/// Early data (0-RTT) is sent where it is asked for, connection by connection: [`Side::early`].
 #[derive(Clone, Default)]
 pub struct Client {
     wish: Wish,

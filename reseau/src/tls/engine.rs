@@ -27,6 +27,10 @@ pub(crate) struct Engine {
     role: Role,
     /// How many bytes were decrypted and not taken yet.
     ready: usize,
+    /// What is to be the first that is said, until the handshake is done.
+    early: Vec<u8>,
+    /// How much of that went with the first flight.
+    sent_early: usize,
     /// What went wrong, for good.
     broken: Option<Broken>,
     /// The transport has ended.
@@ -82,10 +86,39 @@ impl Engine {
             chance,
             role,
             ready: 0,
+            early: Vec::new(),
+            sent_early: 0,
             broken: None,
             cut: false,
             closed: false,
             finished: false,
+        }
+    }
+
+    /// Says this first: in the first flight if an earlier session allows it, and right behind the
+    /// handshake what went with none, or in vain.
+    pub(crate) fn begin_with(&mut self, bytes: Vec<u8>) {
+        if let Connection::Client(client) = &mut *self.connection
+            && let Some(mut early) = client.early_data()
+        {
+            self.sent_early = self.chance.over(|| early.write(&bytes)).unwrap_or(0);
+        }
+        self.early = bytes;
+    }
+
+    /// The handshake is done: what was not said early, or not heard, is said now.
+    fn end_handshake(&mut self) {
+        let early = mem::take(&mut self.early);
+        let heard = self.heard_early();
+        // There is room for all of it: EARLY_MAX.
+        self.seal(&early[heard..]);
+    }
+
+    /// How much the server has taken of what went with the first flight.
+    fn heard_early(&self) -> usize {
+        match &*self.connection {
+            Connection::Client(client) if client.is_early_data_accepted() => self.sent_early,
+            _ => 0,
         }
     }
 
@@ -138,6 +171,9 @@ impl Engine {
             Ok(state) => {
                 self.closed |= state.peer_has_closed();
                 self.ready = state.plaintext_bytes_to_read();
+                if handshaking && !self.early.is_empty() && !self.is_handshaking() {
+                    self.end_handshake();
+                }
             }
             Err(error) => self.broken = Some(Broken::found(self.role, handshaking, error)),
         }
@@ -286,6 +322,7 @@ impl Engine {
             chain: chain.iter().map(|one| one.to_vec()).collect(),
             resumed: kind == Some(HandshakeKind::Resumed),
             retried: kind == Some(HandshakeKind::FullWithHelloRetryRequest),
+            early: self.heard_early(),
         }
     }
 
@@ -313,6 +350,9 @@ impl Read for Nothing {
     }
 }
 
+/// How much may be said early: there is room for it, whatever becomes of it.
+pub(super) const EARLY_MAX: usize = 16 << 10;
+
 /// How much is encrypted ahead of the transport: four records.
 const SEALED_MAX: usize = 4 * (16 << 10);
 
@@ -328,3 +368,7 @@ impl fmt::Debug for Engine {
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 pub(super) mod tests;
+
+#[cfg(test)]
+#[path = "early_tests.rs"]
+mod early_tests;

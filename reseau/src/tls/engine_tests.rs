@@ -76,7 +76,7 @@ pub(in crate::tls) fn settle(a: &mut Engine, b: &mut Engine) -> Result<(), Broke
     Ok(())
 }
 
-fn watched(test: impl FnOnce() + Send + 'static) {
+pub(in crate::tls) fn watched(test: impl FnOnce() + Send + 'static) {
     let (done, finished) = channel();
     let running = thread::spawn(move || {
         test();

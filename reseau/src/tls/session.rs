@@ -28,6 +28,7 @@ pub struct Session {
     pub(super) chain: Vec<Vec<u8>>,
     pub(super) resumed: bool,
     pub(super) retried: bool,
+    pub(super) early: usize,
 }
 
 /// A version of TLS. There are older ones, and they are not spoken here.
@@ -86,6 +87,29 @@ impl Session {
     /// The peer's certificates in DER, its own first. Empty if it showed none.
     pub fn peer_chain(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.chain.iter().map(Vec::as_slice)
+    }
+
+    /// At the client's side: how many bytes of [`Side::early`](super::Side::early) the server has
+    /// taken before the handshake was done.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("localhost");
+    /// let (one, other) = plain();
+    /// let serving = std::thread::spawn(move || other.start_tls(&Server::new(&identity)));
+    /// let client = Client::new().trust_only(&roots).resume(Client::SESSIONS);
+    /// let one = one.start_tls(client.to("localhost").early("first"))?;
+    /// let mut other = serving.join().unwrap()?;
+    /// let mut said = [0; 5];
+    /// other.read_exact(&mut said)?;
+    /// assert_eq!(&said, b"first"); // But not early: this server takes nothing then.
+    /// assert_eq!(one.session().early(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn early(&self) -> usize {
+        self.early
     }
 
     /// Whether this is an earlier session that was taken up again.

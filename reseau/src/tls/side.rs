@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::chance::Chance;
-use super::engine::Engine;
+use super::engine::{EARLY_MAX, Engine};
 use super::{Server, unfit};
 
 /// One side of a connection that is to speak TLS: a [`Client`](super::Client) and a name, or a
@@ -23,6 +23,7 @@ use super::{Server, unfit};
 pub struct Side {
     start: io::Result<Start>,
     received: Vec<u8>,
+    early: Vec<u8>,
     deadline: Option<Instant>,
 }
 
@@ -44,7 +45,7 @@ impl Side {
     }
 
     fn new(start: io::Result<Start>) -> Self {
-        Self { start, received: Vec::new(), deadline: None }
+        Self { start, received: Vec::new(), early: Vec::new(), deadline: None }
     }
 
     /// Begins with these bytes, which were read from the stream already.
@@ -68,6 +69,37 @@ impl Side {
         Self { received: bytes.into(), ..self }
     }
 
+    /// Says this first, for clients only, and as early as it can be said: with the first flight
+    /// (0-RTT) if a session of this server [was kept](super::Client::resume) and the server takes
+    /// it, else right behind the handshake. [`Session::early`](super::Session::early) tells which.
+    ///
+    /// **Whoever sees it on its way can send it to the server again**, which may take it for
+    /// another request: say nothing early that may not happen twice. Servers of this library take
+    /// nothing early; they hear it behind the handshake.
+    ///
+    /// At most 16 KiB.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// let (identity, roots) = made("localhost");
+    /// let client = Client::new().trust_only(&roots).resume(Client::SESSIONS);
+    /// let (one, mut other) = plain();
+    /// let serving = std::thread::spawn(move || {
+    ///     let mut stream = other.start_tls(&Server::new(&identity))?;
+    ///     let mut asked = [0; 3];
+    ///     stream.read_exact(&mut asked)?;
+    ///     std::io::Result::Ok(asked)
+    /// });
+    /// let stream = one.start_tls(client.to("localhost").early("GET"))?;
+    /// assert_eq!(stream.session().early(), 0); // There was no session to take up.
+    /// assert_eq!(&serving.join().unwrap()?, b"GET");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn early(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { early: bytes.into(), ..self }
+    }
+
     /// The point in time at which the handshake is late. The stream's own deadlines hold, too.
     pub fn deadline(self, at: Instant) -> Self {
         Self { deadline: Some(at), ..self }
@@ -76,7 +108,22 @@ impl Side {
     /// The state to begin with, what it has received, and its deadline.
     pub(crate) fn start(self, chance: Chance) -> io::Result<(Engine, Vec<u8>, Option<Instant>)> {
         let engine = match self.start? {
-            Start::Client(config, name) => Engine::client(chance, config, name)?,
+            Start::Client(config, name) if self.early.is_empty() => {
+                Engine::client(chance, config, name)?
+            }
+            Start::Client(config, name) => {
+                if self.early.len() > EARLY_MAX {
+                    return Err(unfit("more than 16 KiB are to be said early"));
+                }
+                let mut config = (*config).clone();
+                config.enable_early_data = true;
+                let mut engine = Engine::client(chance, Arc::new(config), name)?;
+                engine.begin_with(self.early);
+                engine
+            }
+            Start::Server(_) if !self.early.is_empty() => {
+                return Err(unfit("a server says nothing early"));
+            }
             Start::Server(config) => Engine::server(chance, config)?,
         };
         Ok((engine, self.received, self.deadline))

@@ -11,6 +11,7 @@ mod config;
 mod cuts;
 #[cfg(feature = "async")]
 mod dialling;
+mod early;
 mod handles;
 #[cfg(feature = "async")]
 mod interleavings;
