@@ -33,6 +33,9 @@ pub(crate) struct RecvLane {
     /// No operation has run yet, and an accepted connection may have brought bytes along: the
     /// first read may ask the kernel itself.
     fresh: bool,
+    /// Somebody has found nothing, or asked for more: from then on bytes may come ahead of whoever
+    /// takes them.
+    ahead: bool,
     /// The last burst went over the window: single shots, until one finds the kernel drained.
     demoted: bool,
     /// How often it has paused, for want of descriptors, since it last had one.
@@ -87,6 +90,7 @@ impl RecvLane {
             need: 1,
             hopeful: false,
             fresh: false,
+            ahead: false,
             demoted: false,
             pauses: 0,
             shed: 0,
@@ -103,11 +107,17 @@ impl RecvLane {
     /// (`State::Direct`) until he has delivered what he got.
     pub(crate) fn found_empty(&mut self) -> bool {
         self.hopeful = false;
+        self.ahead = true;
         let ask = std::mem::take(&mut self.fresh) && self.state == State::Idle;
         if ask {
             self.state = State::Direct;
         }
         ask
+    }
+
+    /// Whether bytes may come, or have come, ahead of whoever takes them.
+    pub(crate) fn may_be_ahead(&self) -> bool {
+        self.ahead
     }
 
     /// Whether a read may find something.
@@ -167,6 +177,7 @@ impl RecvLane {
     /// Somebody asks without waiting.
     pub(crate) fn want(&mut self) {
         self.wanted = true;
+        self.ahead = true;
     }
 
     pub(crate) fn set_window(&mut self, window: usize) {

@@ -34,8 +34,9 @@
 //! - A write is done when the socket's loop has taken the bytes, and never waits for the network
 //!   below its window (128 KiB unless told otherwise). `flush` waits until the system has taken
 //!   them, and dropping the stream still sends them.
-//! - Bytes are received ahead of the caller, up to the window. So `try_io` and `async_io`, which
-//!   would read past them, are not there on streams; `into_std` says so if there are any, and
+//! - Bytes are received ahead of the caller, up to the window. A call of the caller's own would
+//!   read past them: so streams have [`async_io`](Stream::async_io), which sees to it that it does
+//!   not, and no `try_io`, which could not; `into_std` says so if there are any, and
 //!   [`detach`](Stream::detach) hands them over.
 //! - Datagrams are not received ahead: each call is one of the system's. `readable` is true when it
 //!   says so, and also when there is an error to hear of; `recv` of a Unix datagram socket that was
@@ -59,6 +60,7 @@ mod handle;
 mod listener;
 mod listening;
 mod open;
+mod own_calls;
 mod packets;
 mod ready;
 mod seqpacket;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::calls;
 use super::detach::{self, Detached};
 use super::handle::Handle;
+use super::own_calls;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Any, Family, Inet, Interest, Ready, Unix};
 #[cfg(feature = "tls")]
@@ -248,6 +249,48 @@ impl<F: Family> Stream<F> {
     /// ```
     pub fn set_send_window(&self, bytes: usize) {
         self.handle.set_window(Side::Send, bytes);
+    }
+
+    /// Makes a call of yours on the descriptor, again and again when it says `WouldBlock`, as soon
+    /// as the stream is ready for what `interest` names: for what the system can do with a socket
+    /// and this crate does not offer.
+    ///
+    /// Before a call that writes, it waits until the system has taken all that was written here. A
+    /// call that reads has to come before anything else that reads (`recv`, `readable`, `peek`,
+    /// `try_read` …): from then on bytes may be received ahead of the caller.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # reseau::block_on(async {
+    /// use reseau::net::Interest;
+    /// use reseau::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (mut server, _) = listener.accept().await?;
+    /// client.send("!hello").await?;
+    ///
+    /// // What is urgent, or for kTLS, for `sendfile`, for `splice`: whatever takes a descriptor.
+    /// let mut first = [0; 1];
+    /// let socket = socket2::SockRef::from(&server);
+    /// let call = || std::io::Read::read(&mut &*socket, &mut first);
+    /// server.async_io(Interest::READABLE, call).await?;
+    /// assert_eq!(&first, b"!");
+    /// assert_eq!(&*server.recv().await?.unwrap(), b"hello");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The call's; what went wrong with what was written before; `TimedOut` by the deadlines that
+    /// are set when it begins; that something may have been received ahead; `Unsupported` for a
+    /// simulated stream.
+    pub async fn async_io<T>(
+        &self,
+        interest: Interest,
+        call: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        own_calls::wait(&self.handle, interest, call).await
     }
 
     /// How many bytes were received and not yet taken.

@@ -29,6 +29,7 @@ mod moving;
 mod names;
 #[cfg(feature = "tls")]
 mod over_tls;
+mod own_calls;
 mod packets;
 #[cfg(unix)]
 mod passing;
