@@ -33,3 +33,4 @@ mod surface;
 #[cfg(feature = "futures-io")]
 mod tasks;
 mod threads;
+mod unread;
