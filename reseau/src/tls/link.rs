@@ -345,3 +345,51 @@ impl Drop for Link {
 /// How much is taken out of a socket that is closed: a few tickets, each of which may hold a chain
 /// of certificates.
 const TICKETS_MAX: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::engine::tests::{authority, engines, settle, watched};
+    use crate::tls::{Client, Server};
+    use crate::{TcpListener, TcpStream};
+
+    /// A client's stream beneath which nothing comes, and a record for it from its server.
+    async fn link_and_record() -> (Link, Vec<u8>) {
+        let (roots, identity) = authority();
+        let client = Client::new().trust_only(&roots);
+        let (mut client, mut server) = engines(&client, &Server::new(&identity));
+        settle(&mut client, &mut server).unwrap();
+        assert_eq!(server.seal(b"news"), 4);
+        let mut record = Vec::new();
+        server.send_to(&mut record).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Link::new(stream, client, Vec::new()), record)
+    }
+
+    /// Two look; both find nothing; one takes what comes, feeds it and has not read it yet, or only
+    /// wants to know; and then the other leaves its waker, which nothing will wake any more.
+    #[test]
+    fn what_others_have_fed_in_the_meantime_is_found() {
+        watched(|| {
+            crate::block_on(async {
+                let (link, record) = link_and_record().await;
+                let mut looks = 0;
+                let found = poll_fn(|cx| {
+                    let take = |core: &mut Core| {
+                        looks += 1;
+                        let there = core.there();
+                        if looks == 1 {
+                            assert!(there.is_none(), "nothing has come yet");
+                            assert_eq!(core.engine.feed(&record).unwrap(), record.len());
+                        }
+                        there
+                    };
+                    Poll::Ready(link.poll_core(Who::Owner, take, cx))
+                });
+                assert!(found.await.is_ready(), "it is there, and it waits");
+                assert_eq!((looks, link.queued()), (2, 4));
+            });
+        });
+    }
+}
