@@ -280,9 +280,15 @@ impl Socket {
     // ---- sending ------------------------------------------------------------------------------
 
     pub(crate) fn start_connect(self: &Arc<Self>, addr: &Addr) -> io::Result<()> {
+        self.plan_connect(addr)?;
+        self.home.kick(self, Side::Send);
+        Ok(())
+    }
+
+    /// Its home will connect it when it is kicked.
+    pub(crate) fn plan_connect(&self, addr: &Addr) -> io::Result<()> {
         let to = Box::new(Destination::new(addr)?);
         self.send_lane().connect(to);
-        self.home.kick(self, Side::Send);
         Ok(())
     }
 

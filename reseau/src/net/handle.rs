@@ -43,16 +43,31 @@ impl Handle {
 
     /// A stream that begins to connect.
     pub(super) fn start(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
-        let socket = Socket::stream(fd, home.clone()).passing(addr.unix().is_some());
-        let handle = Self { socket, closes: true };
+        let handle = Self::unconnected(fd, home, addr);
         handle.socket.start_connect(addr)?;
         Ok(handle)
     }
 
+    /// Waits for the connection; once at least, however quick its home is, so that whoever makes
+    /// many of them lets others in.
     pub(super) async fn connect(fd: Fd, home: &Arc<Home>, addr: &Addr) -> io::Result<Self> {
-        let handle = Self::start(fd, home, addr)?;
-        poll_fn(|cx| handle.socket.poll_connected(cx)).await?;
+        let handle = Self::unconnected(fd, home, addr);
+        handle.socket.plan_connect(addr)?;
+        let mut planned = true;
+        poll_fn(|cx| {
+            let polled = handle.socket.poll_connected(cx);
+            if std::mem::take(&mut planned) {
+                home.kick(&handle.socket, Side::Send);
+            }
+            polled
+        })
+        .await?;
         Ok(handle)
+    }
+
+    fn unconnected(fd: Fd, home: &Arc<Home>, addr: &Addr) -> Self {
+        let socket = Socket::stream(fd, home.clone()).passing(addr.unix().is_some());
+        Self { socket, closes: true }
     }
 
     pub(super) fn socket(&self) -> &Arc<Socket> {

@@ -15,6 +15,7 @@ foreign!(
     deadlines_from_afar,
     a_deadline_set_by_another_thread_wakes_who_waits,
     dropped_connects,
+    a_connect_lets_others_in,
     connects_to_nowhere,
     detach_from_afar,
     many_threads_wait_for_one_socket,
@@ -133,6 +134,16 @@ fn dropped_connects(stage: &mut Stage) {
         assert!(block_on(TcpStream::connect_on(&stage.remote, nobody)).is_err());
     }
     drop(block_on(TcpStream::connect_on(&stage.remote, somebody)).unwrap());
+}
+
+/// However quick the loop is: who makes many connections in a row waits for each of them.
+fn a_connect_lets_others_in(stage: &mut Stage) {
+    let (_listener, addr) = stage.listen();
+    for i in 0..400 {
+        let connected = poll_once(TcpStream::connect_on(&stage.remote, addr));
+        assert!(connected.is_none(), "connection {i} was there at once");
+        thread::sleep(Duration::from_micros(200)); // The loop sleeps, and is woken.
+    }
 }
 
 /// A connect that never ends is given up, and neither the loop nor its end waits for it.
