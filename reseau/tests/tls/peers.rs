@@ -1,6 +1,7 @@
 //! Peers that are not ours: another's TLS, on a plain stream, which may say what it likes.
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reseau::TcpStream;
 use reseau::tls::{Broken, Client, ClientCerts, Server, TlsStream};
@@ -52,9 +53,10 @@ impl Peer {
         self.stream.send(sealed).await.unwrap();
     }
 
-    /// Hears what there is; 0 is the end.
+    /// Hears what there is; 0 is the end. It does not wait for ever.
     async fn pull(&mut self) -> usize {
-        let Some(chunk) = self.stream.recv().await.unwrap() else { return 0 };
+        let heard = reseau::timeout(PATIENCE, self.stream.recv()).await;
+        let Some(chunk) = heard.expect("it was told nothing").unwrap() else { return 0 };
         let mut left = &chunk[..];
         while !left.is_empty() {
             self.tls.read_tls(&mut left).unwrap();
@@ -197,3 +199,6 @@ on_real! {
         }
     }
 }
+
+/// How long somebody waits to be told what became of him.
+const PATIENCE: Duration = Duration::from_secs(10);
