@@ -11,7 +11,7 @@ use reseau::tls::{Broken, Client, ClientCerts, Server};
 #[cfg(feature = "async")]
 use reseau::{Config, Kind, Loop};
 
-use crate::interop::papers::{Desk, Guest, Shown, Trusted};
+use crate::interop::papers::{Desk, Guest, Shown, Trusted, WRONG};
 use crate::stage::watched;
 
 /// In which way one becomes a client.
@@ -25,18 +25,6 @@ enum Way {
 }
 
 const WAYS: [Way; 3] = [Way::Dial, Way::Around, Way::Upgrade];
-
-/// What a server shows, whom its client trusts, and what the client's error says.
-const WRONG: [(Shown, Trusted, &str); 8] = [
-    (Shown::Other, Trusted::Issuer, "is not for localhost, but for other.example"),
-    (Shown::Expired, Trusted::Issuer, "certificate expired"),
-    (Shown::NotYet, Trusted::Issuer, "not valid yet"),
-    (Shown::P256, Trusted::Others, "issuer is not among"),
-    (Shown::SelfSigned, Trusted::Issuer, "issuer is not among"),
-    (Shown::WithoutBetween, Trusted::Issuer, "issuer is not among"),
-    (Shown::ByNobody, Trusted::Issuer, "EndEntityUsedAsCa"),
-    (Shown::ForClients, Trusted::Issuer, "is not for server authentication"),
-];
 
 /// Where the system's own verifier is asked, what it says is its own, and under Wine it has none
 /// that knows roots beside its own.
@@ -52,15 +40,17 @@ fn wrong_servers_are_refused_however_one_calls() {
             if ASKS_SYSTEM {
                 clients.extend([Client::new().trust(&roots), Client::new()]);
             }
-            let (at, serving) = greeter(shown, clients.len() * ways);
-            for (number, client) in clients.iter().enumerate() {
-                each(|door, way| {
-                    let error = door.call(way, at, client).unwrap_err();
-                    is_refusal(&error, if number == 0 { told } else { "" }, (shown, door, way));
-                });
+            for listens in [false, true] {
+                let (at, serving) = greeter(shown, clients.len() * ways, listens);
+                for (number, client) in clients.iter().enumerate() {
+                    each(|door, way| {
+                        let error = door.call(way, at, client).unwrap_err();
+                        is_refusal(&error, if number == 0 { told } else { "" }, (shown, door, way));
+                    });
+                }
+                let served = serving.join().unwrap();
+                assert!(served.iter().all(Result::is_err), "{shown:?}: {served:?}");
             }
-            let served = serving.join().unwrap();
-            assert!(served.iter().all(Result::is_err), "{shown:?}: {served:?}");
         });
     }
 }
@@ -73,12 +63,14 @@ fn right_servers_are_not_and_wrong_ones_only_by_a_dangerous_word() {
         let anybody = Client::new().danger_accept_any_certificate();
         let wrong = WRONG.map(|(shown, ..)| (shown, anybody.clone()));
         for (shown, client) in right.into_iter().chain(wrong) {
-            let (at, serving) = greeter(shown, WAYS.len() * DOORS.len());
-            each(|door, way| {
-                let called = door.call(way, at, &client);
-                called.unwrap_or_else(|error| panic!("{shown:?}, {door:?}, {way:?}: {error}"));
-            });
-            assert!(serving.join().unwrap().iter().all(Result::is_ok));
+            for listens in [false, true] {
+                let (at, serving) = greeter(shown, WAYS.len() * DOORS.len(), listens);
+                each(|door, way| {
+                    let called = door.call(way, at, &client);
+                    called.unwrap_or_else(|error| panic!("{shown:?}, {door:?}, {way:?}: {error}"));
+                });
+                assert!(serving.join().unwrap().iter().all(Result::is_ok));
+            }
         }
     });
 }
@@ -164,7 +156,7 @@ fn wrong_servers_are_refused_by_the_sockets_of_julia() {
     watched(|| {
         let desk = Desk::new();
         for (shown, trusted, told) in WRONG {
-            let (at, serving) = greeter(shown, 2);
+            let (at, serving) = greeter(shown, 2, false);
             let how = Connect {
                 tls: true,
                 ssl_cacert: Some(desk.path(trusted, "pem").into()),
@@ -182,21 +174,41 @@ fn wrong_servers_are_refused_by_the_sockets_of_julia() {
     });
 }
 
-/// A server that greets so many clients, one after the other; and what came of each handshake.
-fn greeter(shown: Shown, count: usize) -> (SocketAddr, JoinHandle<Vec<io::Result<()>>>) {
+/// A server that greets so many clients, and what came of each handshake: one after the other, or
+/// those who come to a listener, which makes handshakes by itself.
+fn greeter(shown: Shown, count: usize, listens: bool) -> (SocketAddr, JoinHandle<Outcomes>) {
     let server = Server::new(&shown.papers().identity());
     let listener = blocking::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
+    fn greet(stream: io::Result<blocking::TlsStream>) -> io::Result<()> {
+        let mut stream = stream?;
+        stream.write_all(b"welcome")?;
+        stream.finish()
+    }
     let serving = thread::spawn(move || {
-        let greet = |_| {
-            let mut stream = listener.accept().unwrap().0.start_tls(&server)?;
-            stream.write_all(b"welcome")?;
-            stream.finish()
-        };
-        (0..count).map(greet).collect()
+        if !listens {
+            let accept = |_| greet(listener.accept().unwrap().0.start_tls(&server));
+            return (0..count).map(accept).collect();
+        }
+        let (listener, mut outcomes) = (listener.tls(&server), Outcomes::new());
+        listener.set_nonblocking(true);
+        while outcomes.len() < count {
+            match listener.accept() {
+                Ok((stream, _)) => outcomes.push(greet(Ok(stream))),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+                    thread::sleep(Duration::from_micros(200));
+                }
+            }
+            let failures = listener.take_failures();
+            outcomes.extend(failures.iter().map(|one| Err(io::Error::other(one.to_string()))));
+        }
+        outcomes
     });
     (at, serving)
 }
+
+type Outcomes = Vec<io::Result<()>>;
 
 /// A proxy for one client, who gets to that address wherever it wants to go.
 fn proxy(to: SocketAddr) -> SocketAddr {
@@ -306,29 +318,77 @@ fn wrong_clients_are_refused_by_tasks() {
 }
 
 /// A listener lets in who is right, and remembers who was not.
-#[cfg(feature = "async")]
 #[test]
-fn wrong_clients_do_not_get_past_a_listener() {
-    watched(|| {
-        home(Kind::Ready).block_on(async {
+fn wrong_clients_do_not_get_past_a_listener_for_threads() {
+    for plain_too in [false, true] {
+        watched(move || {
             for (who, ask, told) in unwelcome() {
-                let server = asking(ask.clone());
-                let listener = reseau::listen("tls://127.0.0.1:0").tls(&server).await.unwrap();
+                let listen = blocking::listen("tls://127.0.0.1:0").tls(&asking(ask.clone()));
+                let listener = listen.wait().unwrap();
                 let at = listener.local_addr().unwrap().inet().unwrap();
-                let calling = thread::spawn(move || {
-                    was_told(guest(at, who), who);
-                    guest(at, Some(Guest::Known)).join().unwrap()
-                });
-                let (mut stream, _) = listener.accept().await.unwrap();
-                stream.send("welcome").await.unwrap();
-                stream.flush().await.unwrap();
-                let failures = listener.take_failures();
+                let calling = call_listener(at, who);
+                let failures = if plain_too {
+                    let listener = listener.plain_too();
+                    let (mut stream, _) = listener.accept().unwrap();
+                    assert!(matches!(stream, blocking::MaybeTls::Tls(_)), "{who:?}, {ask:?}");
+                    stream.write_all(b"welcome").unwrap();
+                    listener.take_failures()
+                } else {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    stream.write_all(b"welcome").unwrap();
+                    listener.take_failures()
+                };
                 assert_eq!(failures.len(), 1);
                 is_refusal(failures[0].error(), told, (who, &ask));
                 calling.join().unwrap().unwrap();
             }
         });
-    });
+    }
+}
+
+/// Somebody who is refused, and then somebody who is not.
+fn call_listener(at: SocketAddr, wrong: Option<Guest>) -> JoinHandle<io::Result<()>> {
+    thread::spawn(move || {
+        was_told(guest(at, wrong), wrong);
+        guest(at, Some(Guest::Known)).join().unwrap()
+    })
+}
+
+/// The same for tasks.
+#[cfg(feature = "async")]
+#[test]
+fn wrong_clients_do_not_get_past_a_listener() {
+    for plain_too in [false, true] {
+        watched(move || {
+            home(Kind::Ready).block_on(async {
+                for (who, ask, told) in unwelcome() {
+                    let server = asking(ask.clone());
+                    let listener = reseau::listen("tls://127.0.0.1:0").tls(&server).await.unwrap();
+                    let at = listener.local_addr().unwrap().inet().unwrap();
+                    let calling = call_listener(at, who);
+                    let failures = if plain_too {
+                        let listener = listener.plain_too();
+                        let reseau::tls::MaybeTls::Tls(mut stream) =
+                            listener.accept().await.unwrap().0
+                        else {
+                            panic!("{who:?}, {ask:?}: without TLS");
+                        };
+                        stream.send("welcome").await.unwrap();
+                        stream.flush().await.unwrap();
+                        listener.take_failures()
+                    } else {
+                        let (mut stream, _) = listener.accept().await.unwrap();
+                        stream.send("welcome").await.unwrap();
+                        stream.flush().await.unwrap();
+                        listener.take_failures()
+                    };
+                    assert_eq!(failures.len(), 1);
+                    is_refusal(failures[0].error(), told, (who, &ask));
+                    calling.join().unwrap().unwrap();
+                }
+            });
+        });
+    }
 }
 
 /// Both sides in a simulated world, whose calendar shows 2026.

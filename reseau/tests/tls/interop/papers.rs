@@ -50,6 +50,18 @@ pub(crate) enum Trusted {
     OfGuests,
 }
 
+/// What is wrong with servers: what they show, whom their clients trust, and what the client says.
+pub(crate) const WRONG: [(Shown, Trusted, &str); 8] = [
+    (Shown::Other, Trusted::Issuer, "is not for localhost, but for other.example"),
+    (Shown::Expired, Trusted::Issuer, "certificate expired"),
+    (Shown::NotYet, Trusted::Issuer, "not valid yet"),
+    (Shown::P256, Trusted::Others, "issuer is not among"),
+    (Shown::SelfSigned, Trusted::Issuer, "issuer is not among"),
+    (Shown::WithoutBetween, Trusted::Issuer, "issuer is not among"),
+    (Shown::ByNobody, Trusted::Issuer, "EndEntityUsedAsCa"),
+    (Shown::ForClients, Trusted::Issuer, "is not for server authentication"),
+];
+
 /// A chain and its key, as texts.
 #[derive(Clone)]
 pub(crate) struct Papers {
