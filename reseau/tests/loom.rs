@@ -4,8 +4,9 @@
 //! in the place of `crate::sync`. A lost wake-up is a deadlock, which loom reports; everything else
 //! is asserted. What the home does around them is repeated here in a few lines. The watchdog is
 //! loom's: it reports a deadlock, and ends a model that goes on for too long.
-// (Loom's own stacks do not run under Wine, and nothing here asks the system for anything.)
-#![cfg(not(windows))]
+// (Loom's own stacks do not run under Wine, and it does not compile for 32 bits; nothing here asks
+// the system for anything.)
+#![cfg(all(not(windows), target_pointer_width = "64"))]
 #![allow(dead_code)]
 
 #[path = "../src/driver/alarm.rs"]
