@@ -52,7 +52,7 @@ setup() {
             macos | freebsd | musl) wheels+=(ziglang==0.15.2 cargo-zigbuild==0.24.0) ;;
             aarch64) debs+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user) ;;
             s390x) debs+=(gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user) ;;
-            i686) debs+=(gcc-i686-linux-gnu libc6-dev-i386-cross) ;;
+            i686) debs+=(gcc-i686-linux-gnu libc6-dev-i386-cross libc6-i386 lib32gcc-s1) ;;
             sanitize) debs+=(clang-22 libclang-rt-22-dev) ;;
             wasi)
                 debs+=(rust-web-llvm)
@@ -238,9 +238,7 @@ s390x() {
 # The kernel runs 32-bit code itself; qemu-i386 7.2 hangs in epoll.
 i686() {
     into linux
-    local root=/usr/i686-linux-gnu/lib
     export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc
-    export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUNNER="$root/ld-linux.so.2 --library-path $root"
     tests i686-unknown-linux-gnu
 }
 
