@@ -1,33 +1,38 @@
-//! Peers that are no sockets of ours: std's, on real kernels.
-use crate::on_kernels;
-use crate::stage::{config, drain, listen, pattern, poll_once, resets_are_lost, run, settle, take};
-use reseau::{Config, Kind, Loop, TcpStream, spawn};
+//! Peers that are threads, with sockets that are not ours: std's, on real kernels. (Over TLS they
+//! are `blocking::TlsStream`s.)
+use super::on_kernels;
+use super::stage::{
+    Peer, THREADS, config, connect, dial_peer, drain_left, listen, pair_with_peer, pattern,
+    poll_once, resets_are_lost, run, settle, take,
+};
+use reseau::{Config, Kind, Loop, spawn};
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream as Peer;
+use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
 on_kernels!(
-    echo_for_std,
+    echo_for_threads,
     bytes_in_odd_portions,
     a_slow_peer_gets_everything,
     resets_after_bytes_that_were_read,
     resets_in_the_middle_of_sending,
-    connections_that_were_reset_before_accept,
     shutdowns_of_every_kind,
     peers_vanish_while_everything_is_under_way,
-    hundreds_of_threads,
+    hundreds_of_threads;
+    plain "nobody comes out of accept before a handshake":
+    connections_that_were_reset_before_accept,
 );
 
 fn reset(peer: Peer) {
     socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-fn echo_for_std(kind: Kind) {
+fn echo_for_threads(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         let peer = thread::spawn(move || {
-            let mut peer = Peer::connect(addr).unwrap();
+            let mut peer = dial_peer(addr);
             for size in [1, 4095, 4096, 4097, 300_000] {
                 let mut writer = peer.try_clone().unwrap();
                 let writes = thread::spawn(move || writer.write_all(&pattern(size)).unwrap());
@@ -36,6 +41,7 @@ fn echo_for_std(kind: Kind) {
                 assert!(back == pattern(size));
                 writes.join().unwrap();
             }
+            peer.shutdown(Shutdown::Write).unwrap();
         });
         let (mut server, _) = listener.accept().await.unwrap();
         while let Some(chunk) = server.recv().await.unwrap() {
@@ -50,7 +56,7 @@ fn bytes_in_odd_portions(kind: Kind) {
         let (listener, addr) = listen().await;
         let total = 300_000;
         let writer = thread::spawn(move || {
-            let mut peer = Peer::connect(addr).unwrap();
+            let mut peer = dial_peer(addr);
             peer.set_nodelay(true).unwrap();
             let bytes = pattern(total);
             let mut at = 0;
@@ -62,6 +68,7 @@ fn bytes_in_odd_portions(kind: Kind) {
                     thread::sleep(Duration::from_micros(100));
                 }
             }
+            peer.shutdown(Shutdown::Write).unwrap();
         });
         let (mut server, _) = listener.accept().await.unwrap();
         let mut got = Vec::new();
@@ -83,7 +90,7 @@ fn a_slow_peer_gets_everything(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         let reader = thread::spawn(move || {
-            let mut peer = Peer::connect(addr).unwrap();
+            let mut peer = dial_peer(addr);
             socket2::SockRef::from(&peer).set_recv_buffer_size(32 << 10).unwrap();
             let (mut got, mut buf) = (Vec::new(), vec![0; 70_001]);
             loop {
@@ -115,8 +122,7 @@ fn resets_after_bytes_that_were_read(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         for _ in 0..20 {
-            let mut peer = Peer::connect(addr).unwrap();
-            let (mut server, _) = listener.accept().await.unwrap();
+            let (mut peer, mut server) = pair_with_peer(&listener, addr).await;
             peer.write_all(&pattern(5000)).unwrap();
             assert!(take(&mut server, 5000).await == pattern(5000));
             reset(peer);
@@ -137,8 +143,7 @@ fn resets_in_the_middle_of_sending(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         for round in 0..20 {
-            let mut peer = Peer::connect(addr).unwrap();
-            let (mut server, _) = listener.accept().await.unwrap();
+            let (mut peer, mut server) = pair_with_peer(&listener, addr).await;
             let resets = thread::spawn(move || {
                 let mut buf = vec![0; 1000 * round];
                 let _ = peer.read_exact(&mut buf);
@@ -164,9 +169,9 @@ fn connections_that_were_reset_before_accept(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
         for _ in 0..50 {
-            reset(Peer::connect(addr).unwrap());
+            reset(dial_peer(addr));
         }
-        let mut client = TcpStream::connect(addr).await.unwrap();
+        let mut client = connect(addr).await.unwrap();
         client.send("alive").await.unwrap();
         loop {
             let (mut server, _) = listener.accept().await.unwrap();
@@ -183,12 +188,10 @@ fn connections_that_were_reset_before_accept(kind: Kind) {
 }
 
 fn shutdowns_of_every_kind(kind: Kind) {
-    use std::net::Shutdown;
     run(kind, async {
         let (listener, addr) = listen().await;
         for how in [Shutdown::Write, Shutdown::Both, Shutdown::Read] {
-            let mut peer = Peer::connect(addr).unwrap();
-            let (mut server, _) = listener.accept().await.unwrap();
+            let (mut peer, mut server) = pair_with_peer(&listener, addr).await;
             peer.write_all(b"last").unwrap();
             peer.shutdown(how).unwrap();
             assert_eq!(take(&mut server, 4).await, b"last");
@@ -231,12 +234,12 @@ fn peers_vanish_while_everything_is_under_way(kind: Kind) {
         });
         let peers = thread::spawn(move || {
             for round in 0..200 {
-                let mut peer = Peer::connect(addr).unwrap();
+                let mut peer = dial_peer(addr);
                 let _ = peer.write_all(&pattern(round * 97));
                 match round % 4 {
                     0 => reset(peer),
                     1 => drop(peer.read(&mut [0; 100])),
-                    2 => drop(peer.shutdown(std::net::Shutdown::Read)),
+                    2 => drop(peer.shutdown(Shutdown::Read)),
                     _ => {}
                 }
             }
@@ -244,10 +247,10 @@ fn peers_vanish_while_everything_is_under_way(kind: Kind) {
         reseau::offload(move || peers.join().unwrap()).await.unwrap();
         settle().await;
         // Everybody is gone, and the next one is served.
-        let mut client = TcpStream::connect(addr).await.unwrap();
+        let mut client = connect(addr).await.unwrap();
         client.send("still there?").await.unwrap();
         client.finish().await.unwrap();
-        assert!(drain(&mut client).await.ends_with(b"still there?"));
+        assert!(drain_left(&mut client).await.ends_with(b"still there?"));
         server.abort();
     });
 }
@@ -255,13 +258,13 @@ fn peers_vanish_while_everything_is_under_way(kind: Kind) {
 fn hundreds_of_threads(kind: Kind) {
     run(kind, async {
         let (listener, addr) = listen().await;
-        let threads: Vec<_> = (0..200usize)
+        let threads: Vec<_> = (0..THREADS)
             .map(|i| {
                 thread::spawn(move || {
-                    let mut peer = Peer::connect(addr).unwrap();
+                    let mut peer = dial_peer(addr);
                     let size = 1 + i * 311 % 20_000;
                     peer.write_all(&pattern(size)).unwrap();
-                    peer.shutdown(std::net::Shutdown::Write).unwrap();
+                    peer.shutdown(Shutdown::Write).unwrap();
                     let mut back = Vec::new();
                     peer.read_to_end(&mut back).unwrap();
                     assert!(back == pattern(size), "{i}");
@@ -269,7 +272,7 @@ fn hundreds_of_threads(kind: Kind) {
             })
             .collect();
         let mut tasks = Vec::new();
-        for _ in 0..200 {
+        for _ in 0..THREADS {
             let (mut stream, _) = listener.accept().await.unwrap();
             tasks.push(spawn(async move {
                 while let Some(chunk) = stream.recv().await.unwrap() {

@@ -101,6 +101,18 @@ pub(crate) async fn pair_at(listener: &TcpListener, addr: SocketAddr) -> (TcpStr
     (client, server)
 }
 
+/// Somebody on a thread, who waits.
+pub(crate) type Peer = std::net::TcpStream;
+
+pub(crate) fn dial_peer(addr: SocketAddr) -> Peer {
+    Peer::connect(addr).unwrap()
+}
+
+pub(crate) async fn pair_with_peer(listener: &TcpListener, addr: SocketAddr) -> (Peer, TcpStream) {
+    let peer = dial_peer(addr);
+    (peer, listener.accept().await.unwrap().0)
+}
+
 /// Polls a future once and drops it, as `select!` or a timeout would.
 pub(crate) async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
@@ -200,4 +212,5 @@ pub(crate) const PENDING_MOST: usize = 13;
 pub(crate) const SEEDS: usize = 200;
 /// How many connections are many.
 pub(crate) const CROWD: usize = 1000;
+pub(crate) const THREADS: usize = 200;
 pub(crate) const WINDOW: usize = 64 << 10;

@@ -3,9 +3,9 @@
 //!
 //! Left out are the files that know nothing of streams of bytes (`datagrams`, `packets`, `records`,
 //! `passing`, `names`), those about what is under a stream (`dialling`, `proxies`, `families`,
-//! `refusal`, `listening`, `exhaustion`), `peers`, which are std's, and `moving`: a stream that
-//! speaks TLS stays on its loop. What is left out of the files that are here, they say, and why:
-//! `plain`. With peers of other makes, and with threads, `tests/tls` speaks.
+//! `refusal`, `listening`, `exhaustion`, `own_calls`), and `moving`: a stream that speaks TLS stays
+//! on its loop. What is left out of the files that are here, they say, and why: `plain`. `peers`
+//! are threads, and with peers of other makes `tests/tls` speaks.
 #![allow(clippy::duplicate_mod, dead_code)]
 
 #[path = "../bounds.rs"]
@@ -28,6 +28,8 @@ mod fairness;
 mod futures;
 #[path = "../halves.rs"]
 mod halves;
+#[path = "../peers.rs"]
+mod peers;
 mod stage;
 #[path = "../teardown.rs"]
 mod teardown;

@@ -48,6 +48,20 @@ pub(crate) async fn pair_at(listener: &TcpListener, addr: SocketAddr) -> (TcpStr
     (client, server)
 }
 
+/// Somebody on a thread, who waits.
+pub(crate) type Peer = reseau::blocking::TlsStream;
+
+pub(crate) fn dial_peer(addr: SocketAddr) -> Peer {
+    let stream = reseau::blocking::TcpStream::connect(addr).unwrap();
+    stream.start_tls(SIDES.0.to("localhost")).unwrap()
+}
+
+pub(crate) async fn pair_with_peer(listener: &TcpListener, addr: SocketAddr) -> (Peer, TcpStream) {
+    let calling = reseau::offload(move || dial_peer(addr));
+    let (peer, accepted) = futures_lite::future::zip(calling, listener.accept()).await;
+    (peer.unwrap(), accepted.unwrap().0)
+}
+
 impl<F: Family> Source for TlsStream<F> {
     async fn chunk(&mut self) -> io::Result<Option<Chunk>> {
         self.recv().await
@@ -96,6 +110,7 @@ pub(crate) const CHUNK_MAX: usize = 16 << 10;
 pub(crate) const PENDING_MOST: usize = 4;
 pub(crate) const SEEDS: usize = 40;
 pub(crate) const CROWD: usize = 100;
+pub(crate) const THREADS: usize = 60;
 
 /// Two who trust each other: made once, since keys take time. Without tickets: those come when the
 /// server likes, and who closes without having read them resets the connection.
