@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use rustls::pki_types::UnixTime;
-use rustls::{CertificateError, Error as Cause};
+use rustls::{CertificateError, Error as Cause, InvalidMessage};
 
 use super::witness;
 use crate::error::{Error, Operation, Phase};
@@ -175,6 +175,10 @@ impl fmt::Display for Broken {
                 Some(name) => write!(f, "the peer refuses: {name}"),
                 None => write!(f, "the peer refuses: alert {}", u8::from(*alert)),
             },
+            // An answer in plaintext, or another protocol.
+            Cause::InvalidMessage(InvalidMessage::InvalidContentType) => {
+                f.write_str("what came is no TLS")
+            }
             cause => write!(f, "{cause}"),
         }
     }
@@ -311,6 +315,10 @@ mod tests {
         };
         let told = Broken::new(Role::Client, true, other.into()).to_string();
         assert_eq!(told, "certificate is not for localhost, but for a.example, ::1");
+
+        let plain = InvalidMessage::InvalidContentType.into();
+        let told = Broken::new(Role::Client, true, plain).to_string();
+        assert_eq!(told, "what came is no TLS");
 
         let revoked = Broken::new(Role::Server, true, CertificateError::Revoked.into());
         assert_eq!(

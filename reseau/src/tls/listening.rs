@@ -26,7 +26,7 @@ use crate::sync::lock;
 ///     assert!(listener.accept().is_err()); // Nobody is there who speaks TLS.
 /// }
 /// for failure in listener.take_failures() {
-///     println!("{failure}"); // accept 127.0.0.1:4321: tls: received corrupt message ..
+///     println!("{failure}"); // accept 127.0.0.1:4321: tls: what came is no TLS
 ///     assert!(tls::Broken::of(failure.error()).is_some());
 /// }
 /// # Ok::<(), std::io::Error>(())
