@@ -84,14 +84,17 @@ fn count(mut stream: TlsStream) {
     let _ = stream.read(&mut [0]);
 }
 
-/// A server that says this and then waits until the client has gone.
-fn rude(says: &'static [u8]) -> SocketAddr {
+/// A server that says this and then waits until the client has gone, and tells what it was told.
+fn rude(says: &'static [u8]) -> (SocketAddr, mpsc::Receiver<Vec<u8>>) {
     let server = Server::new(&Authority::new().issue("server"));
+    let (tell, told) = mpsc::channel();
     let talk = move |stream: &mut TcpStream| {
         stream.write_all(says).expect("it is taken");
-        let _ = stream.read_to_end(&mut Vec::new());
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        let _ = tell.send(heard);
     };
-    serve(server, talk, drop)
+    (serve(server, talk, drop), told)
 }
 
 #[test]
@@ -114,18 +117,31 @@ fn every_protocol_leads_to_tls() {
 #[test]
 fn a_refusal_is_a_failure_in_the_servers_words() {
     for (name, says, said) in [
-        ("smtp", &b"554 no mail for you\r\n"[..], "the server refuses TLS: 554 no mail for you"),
+        (
+            "smtp",
+            &b"554-5.7.1 no mail\r\n554 5.7.1 for you\r\n"[..],
+            "the server refuses TLS: 554 5.7.1 no mail for you",
+        ),
+        (
+            "smtp",
+            b"220 a\r\n250-a b\r\n250 HELP\r\n",
+            "the server does not offer TLS: 250 a b, HELP",
+        ),
         ("imap", b"* PREAUTH welcome\r\n", "the server refuses TLS: * PREAUTH welcome"),
-        ("postgres", b"N", "the server refuses TLS: N"),
+        ("postgres", b"N", "the server does not offer TLS: it answers N"),
+        ("postgres", b"Eno process\n\0", "the server refuses TLS: no process"),
         ("pop3", b"HTTP/1.1 400 what?\r\n", "the server answers out of turn: HTTP/1.1 400 what?"),
         ("postgres", b"S\x16\x03", "2 bytes came in plaintext behind the go-ahead"),
     ] {
-        let to = rude(says).to_string();
+        let (to, told) = rude(says);
+        let to = to.to_string();
         let (code, lines, errors) = connect(&["--starttls", name, &to, "--insecure"], b"secret");
         assert_eq!((code, lines.len()), (Some(1), 0), "{errors}");
         let wanted = format!("reseau: connect {to}: starttls {name}: {said}");
         assert!(errors.starts_with(&wanted), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
+        let heard = told.recv_timeout(LIMIT).expect("it is gone");
+        assert!(!heard.windows(6).any(|part| part == b"secret"), "{heard:?}");
     }
 }
 
@@ -142,6 +158,9 @@ fn a_server_that_leaves_or_says_nothing_is_not_waited_for() {
     // On a busy machine it may be late before it is connected.
     assert!(errors.contains(&format!("reseau: connect {to}: ")), "{errors}");
     assert!(errors.contains("the deadline has passed"), "{errors}");
+    if errors.contains("starttls smtp") {
+        assert!(errors.ends_with("; the server has said nothing\n"), "{errors}");
+    }
     drop(tell);
 
     let leaves = |stream: &mut TcpStream| {
@@ -153,8 +172,74 @@ fn a_server_that_leaves_or_says_nothing_is_not_waited_for() {
     let to = serve(server, leaves, drop).to_string();
     let (code, _, errors) = connect(&["--starttls=postgres", &to], b"");
     assert_eq!(code, Some(1), "{errors}");
-    let why = "the server left before TLS began\n";
+    let why = "the server left before TLS began; the server has said nothing\n";
     assert_eq!(errors, format!("reseau: connect {to}: starttls postgres: {why}"));
+}
+
+/// Words without their end are words.
+#[test]
+fn what_was_heard_last_is_told() {
+    for (says, said) in [
+        (&b"220 mail"[..], "the server began to say: 220 mail"),
+        (b"220-mail\r\n220 wait\r\n", "the last that the server said: 220 wait"),
+    ] {
+        let server = Server::new(&Authority::new().issue("server"));
+        let leaves = move |stream: &mut TcpStream| {
+            stream.write_all(says).expect("it is taken");
+            stream.shutdown(std::net::Shutdown::Write).expect("an end");
+            let _ = stream.read_to_end(&mut Vec::new());
+        };
+        let to = serve(server, leaves, drop).to_string();
+        let (code, _, errors) = connect(&["--starttls=smtp", &to], b"");
+        assert_eq!(code, Some(1), "{errors}");
+        let wanted = format!("starttls smtp: the server left before TLS began; {said}\n");
+        assert!(errors.ends_with(&wanted), "{errors}");
+
+        // On a busy machine it may not be connected, or not have heard it, after a second.
+        let wanted = format!("starttls smtp: the deadline has passed; {said}\n");
+        let mut ends = ["--limit=1", "--limit=4", "--limit=16"].into_iter().map(|limit| {
+            let (to, _told) = rude(says);
+            let (code, _, errors) = connect(&["--starttls=smtp", limit, &to.to_string()], b"");
+            assert_eq!(code, Some(1), "{errors}");
+            errors
+        });
+        assert!(ends.any(|errors| errors.ends_with(&wanted)), "never: {wanted}");
+    }
+}
+
+#[test]
+fn a_reset_is_told_with_what_was_heard() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("an address").to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(b"220 go away\r\n")?;
+        // What is left unread when it closes makes the end a reset.
+        stream.read_exact(&mut [0])
+    });
+    let (code, _, errors) = connect(&["--starttls=smtp", &to], b"");
+    server.join().expect("no panic").expect("a question");
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.ends_with("; the last that the server said: 220 go away\n"), "{errors}");
+    assert!(!errors.contains("the server left"), "{errors}");
+}
+
+/// A server that changes its mind behind its go-ahead says so in plaintext.
+#[test]
+fn plaintext_where_tls_should_begin_is_no_tls() {
+    let changes_its_mind = |stream: &mut TcpStream| {
+        let (_, script) = SCRIPTS[0];
+        speak(stream, script);
+        stream.read_exact(&mut [0]).expect("it begins");
+        stream.write_all(b"454 no TLS today\r\n").expect("it is taken");
+        let _ = stream.read_to_end(&mut Vec::new());
+    };
+    let server = Server::new(&Authority::new().issue("server"));
+    let to = serve(server, changes_its_mind, drop).to_string();
+    let (code, _, errors) = connect(&["--starttls=smtp", "--insecure", &to], b"secret");
+    assert_eq!(code, Some(1), "{errors}");
+    let wanted = format!("reseau: connect {to}: starttls smtp: tls: what came is no TLS\n");
+    assert_eq!(errors, wanted);
 }
 
 #[test]

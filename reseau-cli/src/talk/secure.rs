@@ -9,7 +9,7 @@ use reseau::{Stream, clock, timeout_at};
 
 use super::Orders;
 use super::aside::Aside;
-use super::starttls::{Dialogue, Names, Protocol, Refusal};
+use super::starttls::{Dialogue, Names, Protocol};
 use crate::failure::Failure;
 use crate::tls::{ClientOrders, Told};
 
@@ -59,13 +59,16 @@ impl Secure {
         until: Option<Instant>,
     ) -> Result<TlsStream, Failure> {
         let until = until.or_else(|| clock::now().checked_add(PATIENCE));
-        let talk = self.talk(stream, protocol, orders);
+        let own = stream.local_addr().ok().and_then(|addr| addr.inet());
+        let names = Names { host: self.tls.name.clone(), own: own.map(|addr| addr.ip()) };
+        let mut dialogue = Dialogue::new(protocol, names);
+        let talk = self.talk(stream, &mut dialogue, orders);
         let endpoint = &orders.endpoint;
         let end = match until {
             None => talk.await,
             Some(at) => timeout_at(at, talk)
                 .await
-                .unwrap_or_else(|_| Err("the deadline has passed".to_owned())),
+                .unwrap_or_else(|_| Err(format!("the deadline has passed; {}", dialogue.so_far()))),
         };
         end.map_err(|why| {
             Failure::world(format_args!("connect {endpoint}: starttls {protocol}: {why}"))
@@ -75,14 +78,11 @@ impl Secure {
     async fn talk(
         &self,
         mut stream: Stream,
-        protocol: Protocol,
+        dialogue: &mut Dialogue,
         orders: &Orders,
     ) -> Result<TlsStream, String> {
-        let own = stream.local_addr().ok().and_then(|addr| addr.inet());
-        let names = Names { host: self.tls.name.clone(), own: own.map(|addr| addr.ip()) };
-        let mut dialogue = Dialogue::new(protocol, names);
-        let end = converse(&mut stream, &mut dialogue, &orders.aside).await;
-        tell(&mut dialogue, &orders.aside);
+        let end = converse(&mut stream, dialogue, &orders.aside).await;
+        tell(dialogue, &orders.aside);
         end?;
         let secured = stream.start_tls(self.tls.client.to(&self.tls.name)).await;
         secured.map_err(|error| match Broken::of(&error) {
@@ -108,22 +108,24 @@ async fn converse(
     dialogue: &mut Dialogue,
     aside: &Aside,
 ) -> Result<(), String> {
-    let broken = |error: io::Error| error.to_string();
     loop {
         let output = dialogue.take_output();
         tell(dialogue, aside);
         if !output.is_empty() {
-            stream.send(output).await.map_err(broken)?;
+            stream.send(output).await.map_err(|error| broken(&error, dialogue))?;
         }
         if dialogue.is_done() {
             return Ok(());
         }
-        let end = match stream.recv().await.map_err(broken)? {
-            Some(chunk) => dialogue.input(&chunk),
-            None => Err(Refusal::Ended),
-        };
-        end.map_err(|refusal| refusal.to_string())?;
+        match stream.recv().await.map_err(|error| broken(&error, dialogue))? {
+            Some(chunk) => dialogue.input(&chunk).map_err(|refusal| refusal.to_string())?,
+            None => return Err(format!("the server left before TLS began; {}", dialogue.so_far())),
+        }
     }
+}
+
+fn broken(error: &io::Error, dialogue: &Dialogue) -> String {
+    format!("{error}; {}", dialogue.so_far())
 }
 
 fn tell(dialogue: &mut Dialogue, aside: &Aside) {

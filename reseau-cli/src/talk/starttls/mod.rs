@@ -25,6 +25,8 @@ pub(super) struct Dialogue {
     names: Names,
     /// What was said and heard, for people.
     news: Vec<String>,
+    /// The end of the last answer.
+    heard: Option<String>,
 }
 
 /// Who the two sides are.
@@ -41,22 +43,21 @@ pub(super) struct Names {
 pub(super) enum Refusal {
     /// The server says no, in these words.
     Refused(String),
-    /// The server says what it can do, and this is not in it.
-    NotOffered,
+    /// The server says what it can do, in these words, and this is not in it.
+    NotOffered(String),
     /// The server says something that its protocol has no place for here.
     Unexpected(String),
     /// An answer without an end.
     TooLong,
     /// So many bytes came behind the last answer, in front of TLS.
     Injected(usize),
-    /// The server left.
-    Ended,
 }
 
 impl Dialogue {
     pub(super) fn new(protocol: Protocol, names: Names) -> Self {
         let (received, output, news) = (Vec::new(), Vec::new(), Vec::new());
-        let mut new = Self { protocol, steps: protocol.steps(), received, output, names, news };
+        let (steps, heard) = (protocol.steps(), None);
+        let mut new = Self { protocol, steps, received, output, names, news, heard };
         new.speak();
         new
     }
@@ -79,7 +80,7 @@ impl Dialogue {
                 Read::More if self.received.len() > REPLY_MAX => return Err(Refusal::TooLong),
                 Read::More => return Ok(()),
                 Read::Whole { length, told, then } => {
-                    self.news.push(format!("{}: < {told}", self.protocol));
+                    self.hear(&told);
                     self.received.drain(..length);
                     self.steps = &self.steps[1..];
                     if let Some(bytes) = then {
@@ -101,6 +102,25 @@ impl Dialogue {
         self.steps.is_empty()
     }
 
+    /// How far it came, for those who do not get an answer.
+    pub(super) fn so_far(&self) -> String {
+        match (&self.heard, &self.received[..]) {
+            (None, []) => "the server has said nothing".to_owned(),
+            (Some(heard), []) => format!("the last that the server said: {heard}"),
+            (_, begun) => format!("the server began to say: {}", reply::quoted_bytes(begun)),
+        }
+    }
+
+    fn hear(&mut self, told: &str) {
+        let (protocol, count) = (self.protocol, told.lines().count());
+        let lines = told.lines().take(LINES_MAX);
+        self.news.extend(lines.map(|line| format!("{protocol}: < {line}")));
+        if count > LINES_MAX {
+            self.news.push(format!("{protocol}: < … and {} lines more", count - LINES_MAX));
+        }
+        self.heard = told.lines().last().map(str::to_owned);
+    }
+
     fn speak(&mut self) {
         while let Some(Step::Say(words)) = self.steps.first() {
             let bytes = words.bytes(&self.names);
@@ -119,7 +139,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(words) => write!(f, "the server refuses TLS: {words}"),
-            Self::NotOffered => f.write_str("the server does not offer TLS"),
+            Self::NotOffered(words) => write!(f, "the server does not offer TLS: {words}"),
             Self::Unexpected(words) => write!(f, "the server answers out of turn: {words}"),
             Self::TooLong => write!(f, "the server's answer is longer than {REPLY_MAX} bytes"),
             Self::Injected(count) => write!(
@@ -127,13 +147,14 @@ impl fmt::Display for Refusal {
                 "{count} bytes came in plaintext behind the go-ahead, where TLS has to begin: \
                  somebody may have put them there"
             ),
-            Self::Ended => f.write_str("the server left before TLS began"),
         }
     }
 }
 
 /// How long an answer may be: that of SMTP has a line of 512 bytes for each extension.
 const REPLY_MAX: usize = 16 << 10;
+/// How many of its lines are shown.
+const LINES_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,8 @@ pub(super) enum Answer {
 pub(super) enum Read {
     /// There is more to come.
     More,
-    /// All of it is in the first `length` bytes; `told` is for people, `then` to be sent.
+    /// All of it is in the first `length` bytes; `told` is for people, in lines, `then` to be
+    /// sent.
     Whole { length: usize, told: String, then: Option<Vec<u8>> },
 }
 
@@ -51,13 +52,22 @@ pub(super) fn read(answer: Answer, bytes: &[u8]) -> Result<Read, Refusal> {
 
 /// Text of the other side, cut and without what a terminal would obey.
 pub(super) fn quoted(text: &str) -> String {
-    let cut: String = text.chars().take(QUOTE_MAX).collect();
-    let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("{}{dots}", harmless(&cut))
+    cut(text, QUOTE_MAX)
 }
 
-fn quoted_bytes(bytes: &[u8]) -> String {
-    quoted(&String::from_utf8_lossy(bytes))
+/// The beginning of what may be anything.
+pub(super) fn quoted_bytes(bytes: &[u8]) -> String {
+    cut(&String::from_utf8_lossy(bytes), GLANCE_MAX)
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    quoted(String::from_utf8_lossy(bytes).trim_end())
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let cut: String = text.chars().take(most).collect();
+    let dots = if cut.len() < text.len() { "…" } else { "" };
+    format!("{}{dots}", harmless(&cut))
 }
 
 fn whole(length: usize, told: impl Into<String>) -> Read {
@@ -78,37 +88,74 @@ fn line(bytes: &[u8]) -> Result<Option<(String, usize)>, Refusal> {
 
 /// The reply of SMTP and FTP: `250-` goes on until `250 `.
 fn coded(bytes: &[u8], wanted: &str, word: Option<&str>) -> Result<Read, Refusal> {
-    let (mut length, mut code, mut offered) = (0, None::<String>, false);
+    let (mut length, mut lines, mut told) = (0, Vec::<String>::new(), Vec::new());
     while let Some((text, taken)) = line(&bytes[length..])? {
         length += taken;
-        let digits = text.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
-        let (more, of_it) = match (digits, text.as_bytes().get(3), &code) {
-            (Some(_), Some(b' ') | None, None) => (false, true),
-            (Some(_), Some(b'-'), None) => (true, true),
-            (Some(digits), Some(b' ') | None, Some(code)) if digits == code => (false, true),
-            (Some(digits), Some(b'-'), Some(code)) if digits == code => (true, true),
-            // FTP has lines of any form between the first and the last.
-            (_, _, Some(_)) => (true, false),
-            _ => return Err(Refusal::Unexpected(quoted(&text))),
+        told.push(quoted(text.trim_end()));
+        // Between the first and the last, FTP has lines of any form.
+        let first = lines.first().unwrap_or(&text);
+        let Some(code) = code(first).map(str::to_owned) else {
+            return Err(Refusal::Unexpected(quoted(&text)));
         };
-        let rest = text.get(4..).unwrap_or_default();
-        let first = rest.split_whitespace().next().unwrap_or_default();
-        offered |= of_it && word.is_none_or(|word| first.eq_ignore_ascii_case(word));
-        if code.is_none() {
-            code = digits.map(str::to_owned);
-        }
-        if !more {
-            return match code {
-                Some(code) if code != wanted => Err(Refusal::Refused(quoted(&text))),
-                _ if !offered => Err(Refusal::NotOffered),
-                _ => Ok(whole(length, quoted(&text))),
-            };
+        let is_last = rest(&text, &code).is_some_and(|(more, _)| !more);
+        lines.push(text);
+        match (is_last, &code[..]) {
+            (false, _) => {}
+            // Not now, but soon: the greeting of FTP is still to come.
+            (true, "120") => lines.clear(),
+            (true, code) if code != wanted => return Err(Refusal::Refused(in_one(&lines, " "))),
+            (true, code) => {
+                let said = lines.iter().filter_map(|line| rest(line, code)).map(|(_, text)| text);
+                let mut firsts = said.map(|text| text.split_whitespace().next());
+                let is_it = |first: &str| word.is_some_and(|word| first.eq_ignore_ascii_case(word));
+                return match word.is_none() || firsts.any(|first| first.is_some_and(is_it)) {
+                    true => Ok(whole(length, told.join("\n"))),
+                    false => Err(Refusal::NotOffered(in_one(&lines, ", "))),
+                };
+            }
         }
     }
     if bytes.len() >= 3 && !bytes[..3].iter().all(u8::is_ascii_digit) {
         return Err(Refusal::Unexpected(quoted_bytes(bytes)));
     }
     Ok(Read::More)
+}
+
+/// The three digits in front of a first line, if there are any.
+fn code(line: &str) -> Option<&str> {
+    let code = line.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))?;
+    rest(line, code).map(|_| code)
+}
+
+/// Whether lines follow, and what stands behind the code, if it is that one.
+fn rest<'a>(line: &'a str, code: &str) -> Option<(bool, &'a str)> {
+    let behind = line.strip_prefix(code)?;
+    match behind.chars().next() {
+        None => Some((false, "")),
+        Some(' ') => Some((false, &behind[1..])),
+        Some('-') => Some((true, &behind[1..])),
+        Some(_) => None,
+    }
+}
+
+/// The lines of a reply as one. Many servers break a sentence, and say the code of RFC 3463 in
+/// front of each part: once is enough.
+fn in_one(lines: &[String], between: &str) -> String {
+    let Some(code) = lines.first().and_then(|first| code(first)) else { return String::new() };
+    let texts = lines.iter().map(|line| rest(line, code).map_or(&line[..], |(_, text)| text));
+    let mut texts = texts.map(str::trim).filter(|text| !text.is_empty());
+    let mut one = format!("{code} {}", texts.next().unwrap_or_default());
+    let detail = one[4..].split(' ').next().unwrap_or_default().to_owned();
+    let is_detail = detail.split('.').count() == 3
+        && detail.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    for text in texts {
+        one.push_str(between);
+        one.push_str(match text.split_once(' ') {
+            Some((again, more)) if is_detail && again == detail => more.trim_start(),
+            _ => text,
+        });
+    }
+    quoted(one.trim_end())
 }
 
 fn imap_greeting(bytes: &[u8]) -> Result<Read, Refusal> {
@@ -174,7 +221,7 @@ fn ldap(bytes: &[u8]) -> Result<Read, Refusal> {
     let parts = message.enter(EXTENDED_RESPONSE).and_then(|mut response| {
         let code = response.value(ENUMERATED)?.last().copied()?;
         let _matched = response.value(OCTET_STRING)?;
-        Some((code, quoted_bytes(response.value(OCTET_STRING)?)))
+        Some((code, lossy(response.value(OCTET_STRING)?)))
     });
     match (id, parts) {
         (Some([1]), Some((0, _))) => Ok(whole(length, "success")),
@@ -189,19 +236,20 @@ fn ldap(bytes: &[u8]) -> Result<Read, Refusal> {
 }
 
 fn xmpp_features(bytes: &[u8]) -> Result<Read, Refusal> {
-    let (mut depth, mut offered) = (0, false);
+    let (mut depth, mut offered, mut begin) = (0, false, 0);
     let mut tags = Tags { bytes, at: 0 };
     while let Some(tag) = tags.next()? {
         match (depth, tag.local, tag.closes) {
             (0, "stream", false) => depth = 1,
-            (1, "features", false) if !tag.is_empty => depth = 2,
-            (1, "error", _) => return Err(Refusal::Refused(quoted_bytes(&bytes[tag.start..]))),
+            (1, "features", false) if !tag.is_empty => (depth, begin) = (2, tag.start),
+            (1, "error", false) => return xmpp_refusal(&mut tags, &tag),
             (2, "starttls", false) => offered |= tag.text.contains(XMPP_TLS),
             (1, "features", false) | (2, "features", true) => {
-                return match offered {
-                    true => Ok(whole(tags.at, "features, among them starttls")),
-                    false => Err(Refusal::NotOffered),
-                };
+                if offered {
+                    return Ok(whole(tags.at, "features, among them starttls"));
+                }
+                let begin = if depth == 2 { begin } else { tag.start };
+                return Err(Refusal::NotOffered(lossy(&bytes[begin..tags.at])));
             }
             (2, ..) => {}
             _ => return Err(Refusal::Unexpected(quoted(tag.text))),
@@ -215,7 +263,7 @@ fn xmpp_proceed(bytes: &[u8]) -> Result<Read, Refusal> {
     let Some(tag) = tags.next()? else { return Ok(Read::More) };
     match tag.local {
         "proceed" if !tag.closes && tag.text.contains(XMPP_TLS) => {}
-        "failure" | "error" => return Err(Refusal::Refused(quoted(tag.text))),
+        "failure" | "error" if !tag.closes => return xmpp_refusal(&mut tags, &tag),
         _ => return Err(Refusal::Unexpected(quoted(tag.text))),
     }
     if !tag.is_empty {
@@ -226,6 +274,16 @@ fn xmpp_proceed(bytes: &[u8]) -> Result<Read, Refusal> {
         }
     }
     Ok(whole(tags.at, "proceed"))
+}
+
+/// The reason is inside, and may come later.
+fn xmpp_refusal(tags: &mut Tags<'_>, tag: &Tag<'_>) -> Result<Read, Refusal> {
+    let mut is_whole = tag.is_empty;
+    while !is_whole {
+        let Some(next) = tags.next()? else { return Ok(Read::More) };
+        is_whole = next.closes && next.local == tag.local;
+    }
+    Err(Refusal::Refused(lossy(&tags.bytes[tag.start..tags.at])))
 }
 
 /// The tags of XML, as far as streams of XMPP have any: without comments and the like.
@@ -295,11 +353,37 @@ fn postgres(bytes: &[u8]) -> Result<Read, Refusal> {
     match bytes.first() {
         None => Ok(Read::More),
         Some(b'S') => Ok(whole(1, "S")),
-        Some(b'N') => Err(Refusal::Refused("N".to_owned())),
-        // An error, from before there was TLS: its length, and texts.
-        Some(b'E') => Err(Refusal::Refused(quoted_bytes(bytes))),
+        Some(b'N') => Err(Refusal::NotOffered("it answers N".to_owned())),
+        Some(b'E') => postgres_error(bytes),
         _ => Err(Refusal::Unexpected(quoted_bytes(bytes))),
     }
+}
+
+/// Its length, and texts, each with a letter in front and a zero behind. A server that cannot start
+/// a process for us says a text alone, as all did before version 3 of the protocol.
+fn postgres_error(bytes: &[u8]) -> Result<Read, Refusal> {
+    let said = match &bytes[1..] {
+        [] => return Ok(Read::More),
+        [0, ..] => {
+            let Some(size) = bytes[1..].first_chunk() else { return Ok(Read::More) };
+            let size = u32::from_be_bytes(*size) as usize;
+            if size > super::REPLY_MAX {
+                return Err(Refusal::TooLong);
+            }
+            let Some(fields) = bytes.get(1..1 + size) else { return Ok(Read::More) };
+            let fields = fields.get(4..).unwrap_or_default();
+            let field = |letter| {
+                let mut fields = fields.split(|byte| *byte == 0);
+                fields.find_map(|field| field.strip_prefix(&[letter])).map(lossy)
+            };
+            [b'S', b'C', b'M'].into_iter().filter_map(field).collect::<Vec<_>>().join(" ")
+        }
+        old => match old.iter().position(|byte| *byte == 0) {
+            Some(end) => lossy(&old[..end]),
+            None => return Ok(Read::More),
+        },
+    };
+    Err(Refusal::Refused(said))
 }
 
 fn mysql(bytes: &[u8]) -> Result<Read, Refusal> {
@@ -317,9 +401,11 @@ fn mysql(bytes: &[u8]) -> Result<Read, Refusal> {
     let unexpected = || Refusal::Unexpected(quoted_bytes(packet));
     match packet.first() {
         Some(10) => {}
-        // A code of two bytes, then words.
+        // A number of two bytes, then words.
         Some(0xff) => {
-            return Err(Refusal::Refused(quoted_bytes(packet.get(3..).unwrap_or_default())));
+            let number = u16::from_le_bytes(*packet[1..].first_chunk().ok_or_else(unexpected)?);
+            let said = lossy(&packet[3..]);
+            return Err(Refusal::Refused(format!("error {number}: {said}")));
         }
         _ => return Err(unexpected()),
     }
@@ -327,8 +413,9 @@ fn mysql(bytes: &[u8]) -> Result<Read, Refusal> {
     let end = packet.iter().position(|byte| *byte == 0).ok_or_else(unexpected)?;
     let rest = packet.get(end + 1 + 4 + 8 + 1..).ok_or_else(unexpected)?;
     let can = u16::from_le_bytes(*rest.first_chunk().ok_or_else(unexpected)?);
+    let told = format!("MySQL {}", lossy(&packet[1..end]));
     if u32::from(can) & CLIENT_SSL == 0 {
-        return Err(Refusal::NotOffered);
+        return Err(Refusal::NotOffered(told));
     }
     let charset = rest.get(2).copied().unwrap_or(UTF8);
     let upper = rest.get(5..7).map_or(0, |two| u32::from(u16::from_le_bytes([two[0], two[1]])));
@@ -340,14 +427,15 @@ fn mysql(bytes: &[u8]) -> Result<Read, Refusal> {
     request.extend(PACKET_MAX.to_le_bytes());
     request.push(charset);
     request.extend([0; 23]);
-    let version = quoted_bytes(&packet[1..end]);
-    Ok(Read::Whole { length: 4 + size, told: format!("MySQL {version}"), then: Some(request) })
+    Ok(Read::Whole { length: 4 + size, told, then: Some(request) })
 }
 
 /// How long a line may be: RFC 5321 has 512 bytes, capabilities of IMAP may need more.
 const LINE_MAX: usize = 4 << 10;
 /// How much of what the other side says is passed on.
-const QUOTE_MAX: usize = 120;
+const QUOTE_MAX: usize = 500;
+/// How much of it, if it need not be words.
+const GLANCE_MAX: usize = 120;
 /// [APPLICATION 24]
 const EXTENDED_RESPONSE: u8 = 0x78;
 const LDAP_CODES: [(u8, &str); 6] = [

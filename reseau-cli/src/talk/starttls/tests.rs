@@ -3,7 +3,7 @@ use super::*;
 /// A server's script: what it says, and then what it must hear.
 type Script = &'static [(&'static [u8], &'static [u8])];
 
-const SCRIPTS: [(Protocol, Script); 12] = [
+const SCRIPTS: [(Protocol, Script); 13] = [
     (
         Protocol::Smtp,
         &[
@@ -33,6 +33,14 @@ const SCRIPTS: [(Protocol, Script); 12] = [
         &[
             (b"220-Welcome\r\n 220 is no end\r\n221 neither\r\n220 done\r\n", b"AUTH TLS\r\n"),
             (b"234 AUTH TLS successful\r\n", b""),
+        ],
+    ),
+    (
+        // It is not ready at once, and says so.
+        Protocol::Ftp,
+        &[
+            (b"120-Wait\r\n220 soon\r\n120 in 1 minute\r\n220 ready\r\n", b"AUTH TLS\r\n"),
+            (b"234 go\r\n", b""),
         ],
     ),
     (
@@ -134,6 +142,14 @@ fn play(protocol: Protocol, script: &[(&[u8], &[u8])], piece: usize) -> Result<D
     Ok(dialogue)
 }
 
+/// The same, if it comes byte by byte: nothing of it is told before all is there.
+fn refusal_in_pieces(protocol: Protocol, good: usize, answer: &[u8]) -> Refusal {
+    let (_, script) = SCRIPTS.iter().find(|(of, _)| *of == protocol).unwrap();
+    let mut dialogue = play(protocol, &script[..good], usize::MAX).unwrap();
+    let mut ends = answer.chunks(1).map(|byte| dialogue.input(byte));
+    ends.find_map(Result::err).expect("a refusal")
+}
+
 /// The refusal that comes of one answer, after what goes before in the first good script.
 fn refusal(protocol: Protocol, good: usize, answer: &[u8]) -> Refusal {
     let (_, script) = SCRIPTS.iter().find(|(of, _)| *of == protocol).unwrap();
@@ -171,11 +187,12 @@ fn what_comes_behind_the_go_ahead_is_refused() {
 
 #[test]
 fn servers_that_refuse_are_heard() {
-    use Protocol::{Ftp, Imap, Ldap, Mysql, Pop3, Postgres, Smtp, Xmpp};
+    use Protocol::{Ftp, Imap, Pop3, Smtp, Xmpp};
     let refused = |text: &str| Refusal::Refused(text.to_owned());
+    let not_offered = |text: &str| Refusal::NotOffered(text.to_owned());
     for (protocol, good, answer, wanted) in [
-        (Smtp, 0, &b"554-no\r\n554 no mail here\r\n"[..], refused("554 no mail here")),
-        (Smtp, 1, b"250-a\r\n250 XSTARTTLS\r\n", Refusal::NotOffered),
+        (Smtp, 0, &b"554-no\r\n554 no mail here\r\n"[..], refused("554 no no mail here")),
+        (Smtp, 1, b"250-a b\r\n250-XSTARTTLS\r\n250 OK\r\n", not_offered("250 a b, XSTARTTLS, OK")),
         (Smtp, 1, b"502 EHLO is new\r\n", refused("502 EHLO is new")),
         (Smtp, 2, b"454 not\x1b[31m now\r\n", refused(r"454 not\u{1b}[31m now")),
         (Imap, 0, b"* PREAUTH welcome\r\n", refused("* PREAUTH welcome")),
@@ -186,10 +203,45 @@ fn servers_that_refuse_are_heard() {
         (Pop3, 1, b"-ERR what?\r\n", refused("-ERR what?")),
         (Ftp, 0, b"421 too many\r\n", refused("421 too many")),
         (Ftp, 1, b"500 AUTH?\r\n", refused("500 AUTH?")),
+        (Xmpp, 1, b"<stream:stream><stream:features/>", not_offered("<stream:features/>")),
+        (
+            Xmpp,
+            1,
+            b"<stream:stream> <features><a/></features>",
+            not_offered("<features><a/></features>"),
+        ),
+        (
+            // A feature of that name, and of another kind.
+            Xmpp,
+            1,
+            b"<stream:stream><features><starttls xmlns='x'/></features>",
+            not_offered("<features><starttls xmlns='x'/></features>"),
+        ),
+        (
+            Xmpp,
+            1,
+            b"<stream:stream><stream:error><gone/></stream:error></stream:stream>",
+            refused("<stream:error><gone/></stream:error>"),
+        ),
+        (Xmpp, 1, b"<stream:stream><error/>", refused("<error/>")),
+        (Xmpp, 2, b"<failure xmlns='x'/>", refused("<failure xmlns='x'/>")),
+        (Xmpp, 2, b"<failure><a/></failure></stream>", refused("<failure><a/></failure>")),
+    ] {
+        assert_eq!(refusal(protocol, good, answer), wanted, "{protocol}");
+        assert_eq!(refusal_in_pieces(protocol, good, answer), wanted, "{protocol}");
+    }
+}
+
+#[test]
+fn servers_that_refuse_in_bytes_are_heard() {
+    use Protocol::{Ldap, Mysql, Postgres};
+    let refused = |text: &str| Refusal::Refused(text.to_owned());
+    let not_offered = |text: &str| Refusal::NotOffered(text.to_owned());
+    for (protocol, good, answer, wanted) in [
         (
             Ldap,
             1,
-            b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\x00\x04\x02no",
+            &b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\x00\x04\x02no"[..],
             refused("result 2 (protocolError): no"),
         ),
         (
@@ -198,29 +250,65 @@ fn servers_that_refuse_are_heard() {
             b"\x30\x0c\x02\x01\x00\x78\x07\x0a\x01\x50\x04\x00\x04\x00",
             refused("result 80"),
         ),
-        (Xmpp, 1, b"<stream:stream><stream:features/>", Refusal::NotOffered),
-        (Xmpp, 1, b"<stream:stream><features><a/></features>", Refusal::NotOffered),
+        (Postgres, 1, b"N", not_offered("it answers N")),
+        (Postgres, 1, b"Eno process\n\0", refused("no process")),
         (
-            // A feature of that name, and of another kind.
-            Xmpp,
+            Postgres,
             1,
-            b"<stream:stream><features><starttls xmlns='x'/></features>",
-            Refusal::NotOffered,
+            b"E\0\0\0\x24SFATAL\0VFATAL\0C53300\0Mtoo many\0\0",
+            refused("FATAL 53300 too many"),
         ),
-        (Xmpp, 1, b"<stream:stream><stream:error>", refused("<stream:error>")),
-        (Xmpp, 2, b"<failure xmlns='x'/>", refused("<failure xmlns='x'/>")),
-        (Postgres, 1, b"N", refused("N")),
-        (Postgres, 1, b"Eno\0", refused(r"Eno\u{0}")),
-        (Mysql, 0, b"\x07\x00\x00\x00\xff\x10\x04Host", refused("Host")),
+        (Mysql, 0, b"\x07\x00\x00\x00\xff\x10\x04Host", refused("error 1040: Host")),
         (
             Mysql,
             0,
             b"\x16\x00\x00\x00\x0a5.0.0\x00\x01\x00\x00\x00saltsalt\x00\xff\xf7",
-            Refusal::NotOffered,
+            not_offered("MySQL 5.0.0"),
         ),
     ] {
         assert_eq!(refusal(protocol, good, answer), wanted, "{protocol}");
+        assert_eq!(refusal_in_pieces(protocol, good, answer), wanted, "{protocol}");
     }
+}
+
+/// What real servers say, whose words are in several places of an answer.
+#[test]
+fn long_answers_are_told_as_a_whole() {
+    let broken = b"550-5.7.1 [192.0.2.1] The address is not authorized to\r\n\
+        550-5.7.1  send mail directly to us. 5.7.1\r\n550-\r\n550 5.7.10 Bye.\r\n";
+    let wanted = "550 5.7.1 [192.0.2.1] The address is not authorized to send mail directly to us. \
+        5.7.1 5.7.10 Bye.";
+    assert_eq!(refusal(Protocol::Smtp, 0, broken), Refusal::Refused(wanted.to_owned()));
+    // Whoever answers `ready.` has said no code.
+    let plain = b"421-ready. no\r\n421 ready. never\r\n";
+    let wanted = Refusal::Refused("421 ready. no ready. never".to_owned());
+    assert_eq!(refusal(Protocol::Ftp, 0, plain), wanted);
+    let endless = format!("-ERR {}\r\n", "é".repeat(600));
+    let Refusal::Refused(words) = refusal(Protocol::Pop3, 0, endless.as_bytes()) else {
+        panic!("no refusal");
+    };
+    assert_eq!(words, format!("-ERR {}…", "é".repeat(495)));
+
+    let mut news = dialogue(Protocol::Smtp);
+    news.input(b"220-one\r\n220 two\r\n").unwrap();
+    let many: String = (0..60).map(|at| format!("250-X{at}\r\n")).collect();
+    news.input(format!("{many}250 STARTTLS\r\n").as_bytes()).unwrap();
+    let news = news.take_news();
+    assert_eq!(news[..2], ["smtp: < 220-one", "smtp: < 220 two"]);
+    assert_eq!(news[2..5], ["smtp: > EHLO [192.0.2.1]", "smtp: < 250-X0", "smtp: < 250-X1"]);
+    assert_eq!(news[52..], ["smtp: < 250-X49", "smtp: < … and 11 lines more", "smtp: > STARTTLS"]);
+}
+
+#[test]
+fn how_far_it_came_is_known() {
+    let mut dialogue = dialogue(Protocol::Smtp);
+    assert_eq!(dialogue.so_far(), "the server has said nothing");
+    dialogue.input(b"220-a\r\n220").unwrap();
+    assert_eq!(dialogue.so_far(), r"the server began to say: 220-a\u{d}\u{a}220");
+    dialogue.input(b" b\r\n").unwrap();
+    assert_eq!(dialogue.so_far(), "the last that the server said: 220 b");
+    dialogue.input(b"2").unwrap();
+    assert_eq!(dialogue.so_far(), "the server began to say: 2");
 }
 
 #[test]
@@ -269,7 +357,7 @@ fn other_protocols_are_told_apart() {
 
 #[test]
 fn answers_without_an_end_are_refused() {
-    let endless: [(Protocol, usize, &[u8], &[u8]); 9] = [
+    let endless: [(Protocol, usize, &[u8], &[u8]); 14] = [
         (Protocol::Smtp, 0, b"220 ", b"x"),
         (Protocol::Smtp, 0, b"220-", b"y\r\n220-"),
         (Protocol::Ftp, 0, b"220-", b"\r\n"),
@@ -279,6 +367,11 @@ fn answers_without_an_end_are_refused() {
         (Protocol::Xmpp, 1, b"<stream:stream a='", b">"),
         (Protocol::Xmpp, 1, b"<stream:stream><features>", b"<a/>"),
         (Protocol::Ldap, 1, b"\x30\x84\x00\x01\x00\x00", b"\0"),
+        (Protocol::Ftp, 0, b"", b"120 soon\r\n"),
+        (Protocol::Xmpp, 1, b"<stream:stream><error>", b"<a/>"),
+        (Protocol::Xmpp, 2, b"<failure>", b"</a>"),
+        (Protocol::Postgres, 1, b"E", b"x"),
+        (Protocol::Postgres, 1, b"E\x00\x01\x00\x00", b"x"),
     ];
     for (protocol, good, start, more) in endless {
         let (_, script) = SCRIPTS.iter().find(|(of, _)| *of == protocol).unwrap();
