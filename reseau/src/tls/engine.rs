@@ -31,6 +31,8 @@ pub(crate) struct Engine {
     early: Vec<u8>,
     /// How much of that went with the first flight.
     sent_early: usize,
+    /// Nothing was fed yet.
+    fresh: bool,
     /// What went wrong, for good.
     broken: Option<Broken>,
     /// The transport has ended.
@@ -88,6 +90,7 @@ impl Engine {
             ready: 0,
             early: Vec::new(),
             sent_early: 0,
+            fresh: true,
             broken: None,
             cut: false,
             closed: false,
@@ -127,6 +130,8 @@ impl Engine {
     /// # Errors
     /// What is wrong with it, for good: again and again. An alert for the peer is to be sent then.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        let foreign = bytes.first().is_some_and(|kind| self.fresh && !RECORDS.contains(kind));
+        self.fresh &= bytes.is_empty();
         let mut left = bytes;
         while !left.is_empty() {
             if let Some(broken) = &self.broken {
@@ -136,7 +141,7 @@ impl Engine {
                 return Ok(bytes.len()); // Nothing that comes after the end counts.
             }
             match self.connection.read_tls(&mut left) {
-                Ok(1..) => self.process(),
+                Ok(1..) => self.process(foreign.then_some(bytes)),
                 _ if self.ready > 0 => break, // To be taken first.
                 _ => {
                     let cause = Cause::General("a message is longer than any may be".into());
@@ -156,7 +161,8 @@ impl Engine {
         self.cut = true;
     }
 
-    fn process(&mut self) {
+    /// `foreign` is what came first, if it is no record.
+    fn process(&mut self, foreign: Option<&[u8]>) {
         let handshaking = self.connection.is_handshaking();
         let mut work = || self.chance.over(|| self.connection.process_new_packets());
         let worked = if cfg!(debug_assertions) && self.finished {
@@ -175,7 +181,12 @@ impl Engine {
                     self.end_handshake();
                 }
             }
-            Err(error) => self.broken = Some(Broken::found(self.role, handshaking, error)),
+            Err(error) => {
+                self.broken = Some(match foreign {
+                    Some(first) => Broken::foreign(self.role, first, error),
+                    None => Broken::found(self.role, handshaking, error),
+                });
+            }
         }
     }
 
@@ -352,6 +363,9 @@ impl Read for Nothing {
 
 /// How much may be said early: there is room for it, whatever becomes of it.
 pub(super) const EARLY_MAX: usize = 16 << 10;
+
+/// The kinds of records: what the first byte of each is.
+const RECORDS: std::ops::RangeInclusive<u8> = 20..=24;
 
 /// How much is encrypted ahead of the transport: four records.
 const SEALED_MAX: usize = 4 * (16 << 10);

@@ -38,9 +38,14 @@ pub(in crate::tls) fn engines(client: &Client, server: &Server) -> (Engine, Engi
     (client, server)
 }
 
-fn pair() -> (Engine, Engine) {
+fn sides() -> (Client, Server) {
     let (roots, identity) = authority();
-    engines(&Client::new().trust_only(&roots), &Server::new(&identity))
+    (Client::new().trust_only(&roots), Server::new(&identity))
+}
+
+fn pair() -> (Engine, Engine) {
+    let (client, server) = sides();
+    engines(&client, &server)
 }
 
 /// Moves what `from` has to send into `to`, in pieces of these lengths, again and again; collects
@@ -324,5 +329,56 @@ fn wrong_bytes_for_who_has_finished_are_an_error() {
                 .unwrap_err();
             assert!(!broken.is_truncation() && !broken.in_handshake(), "{broken}");
         }
+    });
+}
+
+/// Whatever is fed first, in whatever pieces: what is no record says what it is, what is one does
+/// not.
+#[test]
+fn who_speaks_no_tls_is_told_by_what_comes_first() {
+    watched(|| {
+        let (client, server) = sides();
+        let texts =
+            [&b"GET / HTTP/1.0\r\nhost: x\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\0\xff\x80\x01 x"];
+        for text in texts {
+            for piece in [1, 5, 1000] {
+                let (mut a, mut b) = engines(&client, &server);
+                for engine in [&mut a, &mut b] {
+                    let broken = text.chunks(piece).find_map(|part| engine.feed(part).err());
+                    let broken = broken.expect("it is no TLS");
+                    assert!(broken.is_not_tls() && broken.in_handshake(), "{broken}");
+                    assert_eq!(engine.plain().unwrap_err().to_string(), broken.to_string());
+                    let shown = broken.to_string().contains("but says");
+                    assert_eq!(shown, text[0] != 0, "{broken}");
+                    let line = text.split(|byte| *byte == b'\r').next().unwrap();
+                    let said = format!("says \"{}\"", line.escape_ascii());
+                    assert!(!shown || piece < 1000 || broken.to_string().ends_with(&said));
+                }
+            }
+        }
+        // An alert is TLS, and so is a record that is cut, or wrong further on.
+        for (text, cut) in [
+            (&b"\x15\x03\x03\0\x02\x02\x28"[..], false),
+            (b"\x16\x03", true),
+            (b"\x16\x03\x03\0\x04GET ", false),
+        ] {
+            let (mut a, _) = engines(&client, &server);
+            let told = a.feed(text);
+            a.feed_end();
+            let broken = a.plain().unwrap_err();
+            assert_eq!((told.is_ok(), broken.is_truncation()), (cut, cut), "{broken}");
+            assert!(!broken.is_not_tls(), "{broken}");
+        }
+        for (kind, foreign) in [(19, true), (20, false), (24, false), (25, true)] {
+            let (mut a, _) = engines(&client, &server);
+            let _ = a.feed(&[kind, 3, 3, 0, 1, 1]);
+            a.feed_end();
+            assert_eq!(a.plain().unwrap_err().is_not_tls(), foreign, "{kind}");
+        }
+        // And so is what comes behind a handshake.
+        let (mut a, mut b) = engines(&client, &server);
+        settle(&mut a, &mut b).unwrap();
+        let broken = a.feed(b"HTTP/1.1 400 Bad Request\r\n").unwrap_err();
+        assert!(!broken.is_not_tls() && !broken.in_handshake(), "{broken}");
     });
 }

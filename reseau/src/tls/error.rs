@@ -31,6 +31,8 @@ enum Why {
     Cut,
     /// A write has ended within a record.
     Spoilt,
+    /// The peer does not speak TLS: what came first, and what was found in it.
+    Foreign(Arc<(Box<[u8]>, Cause)>),
     Found(Cause),
 }
 
@@ -67,6 +69,13 @@ impl Broken {
 
     pub(super) fn truncated(role: Role, handshaking: bool) -> Self {
         Self { role, handshaking, cause: Why::Cut, whose: None }
+    }
+
+    /// What came first is no TLS.
+    pub(super) fn foreign(role: Role, first: &[u8], cause: Cause) -> Self {
+        let first = first[..first.len().min(FIRST_MAX)].into();
+        let cause = Why::Foreign(Arc::new((first, cause)));
+        Self { role, handshaking: true, cause, whose: None }
     }
 
     /// Nothing can be written after what was written in part.
@@ -128,6 +137,28 @@ impl Broken {
         matches!(self.cause, Why::Spoilt)
     }
 
+    /// Whether the peer does not speak TLS at all: what came first is no record of it. The text
+    /// shows the first line of it, up to a bound, if that can be printed.
+    ///
+    /// ```
+    #[doc = include_str!("pair.txt")]
+    /// use reseau::tls::Broken;
+    /// let (identity, _) = made("localhost");
+    /// let (mut one, other) = plain();
+    /// one.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+    /// let error = other.start_tls(&Server::new(&identity)).unwrap_err();
+    /// let broken = Broken::of(&error).unwrap();
+    /// assert!(broken.is_not_tls());
+    /// let told = r#"the peer does not speak TLS, but says "GET / HTTP/1.0""#;
+    /// assert_eq!(broken.to_string(), told);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_not_tls(&self) -> bool {
+        matches!(self.cause, Why::Foreign(..))
+    }
+
     /// Whether it is about the certificate of the other side.
     #[must_use]
     pub fn is_certificate(&self) -> bool {
@@ -151,7 +182,7 @@ impl Broken {
         match self.cause {
             Why::Cut => io::ErrorKind::UnexpectedEof,
             Why::Spoilt => io::ErrorKind::BrokenPipe,
-            Why::Found(_) => io::ErrorKind::InvalidData,
+            Why::Foreign(..) | Why::Found(_) => io::ErrorKind::InvalidData,
         }
     }
 }
@@ -164,6 +195,10 @@ impl fmt::Display for Broken {
                 return f.write_str("the connection ended without close_notify: truncated");
             }
             Why::Spoilt => return f.write_str("an earlier write failed within a record"),
+            Why::Foreign(found) => {
+                f.write_str("the peer does not speak TLS")?;
+                return fmt_said(&found.0, f);
+            }
             Why::Found(cause) => cause,
         };
         match cause {
@@ -175,13 +210,23 @@ impl fmt::Display for Broken {
                 Some(name) => write!(f, "the peer refuses: {name}"),
                 None => write!(f, "the peer refuses: alert {}", u8::from(*alert)),
             },
-            // An answer in plaintext, or another protocol.
+            // In the middle: plaintext, or another protocol.
             Cause::InvalidMessage(InvalidMessage::InvalidContentType) => {
                 f.write_str("what came is no TLS")
             }
             cause => write!(f, "{cause}"),
         }
     }
+}
+
+/// The first line of what was said, if it is one that can be printed.
+fn fmt_said(first: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let line = first.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    if line.is_empty() || !line.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+        return Ok(());
+    }
+    let more = if line.len() < FIRST_MAX { "" } else { "…" };
+    write!(f, ", but says \"{}{more}\"", line.escape_ascii())
 }
 
 /// With dates that people can read, and the names that would have done.
@@ -260,6 +305,7 @@ impl StdError for Broken {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             Why::Found(cause) => Some(cause),
+            Why::Foreign(found) => Some(&found.1),
             Why::Cut | Why::Spoilt => None,
         }
     }
@@ -270,6 +316,9 @@ impl From<Broken> for io::Error {
         broken.met_by(Operation::Recv)
     }
 }
+
+/// How much is kept of what a peer says who does not speak TLS: enough to tell what it speaks.
+pub(super) const FIRST_MAX: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -328,5 +377,23 @@ mod tests {
         let truncated = io::Error::from(Broken::truncated(Role::Server, false));
         assert_eq!(truncated.kind(), io::ErrorKind::UnexpectedEof);
         assert!(Broken::of(&truncated).is_some_and(Broken::is_truncation));
+    }
+    #[test]
+    fn what_is_no_tls_is_shown_if_it_can_be_printed() {
+        let found = Cause::from(InvalidMessage::InvalidContentType);
+        let told = |first: &[u8]| Broken::foreign(Role::Client, first, found.clone()).to_string();
+        let plain = "the peer does not speak TLS";
+        let said = |text: &str| format!("{plain}, but says \"{text}\"");
+        assert_eq!(told(b"SSH-2.0-OpenSSH_10.0\r\n"), said("SSH-2.0-OpenSSH_10.0"));
+        assert_eq!(
+            told(b"HTTP/1.1 400 Bad Request\r\nServer: x"),
+            said("HTTP/1.1 400 Bad Request")
+        );
+        assert_eq!(told(b"a \"b\"\t\\c"), said(r#"a \"b\"\t\\c"#));
+        assert_eq!(told(&[b'x'; 1000]), said(&format!("{}…", "x".repeat(FIRST_MAX))));
+        for odd in [&b"J\0\0\0\x0a8.0"[..], b"\x1b[2J", b"\r\nlogin:", "grüß".as_bytes(), b"\x7f"]
+        {
+            assert_eq!(told(odd), plain, "{odd:?}");
+        }
     }
 }

@@ -26,8 +26,9 @@ use crate::sync::lock;
 ///     assert!(listener.accept().is_err()); // Nobody is there who speaks TLS.
 /// }
 /// for failure in listener.take_failures() {
-///     println!("{failure}"); // accept 127.0.0.1:4321: tls: what came is no TLS
-///     assert!(tls::Broken::of(failure.error()).is_some());
+///     // accept 127.0.0.1:4321: tls: the peer does not speak TLS, but says "GET / HTTP/1.0"
+///     println!("{failure}");
+///     assert!(tls::Broken::of(failure.error()).is_some_and(tls::Broken::is_not_tls));
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -28,6 +28,7 @@ mod reload;
 #[cfg(feature = "async")]
 mod simulated;
 mod stage;
+mod strangers;
 #[cfg(feature = "async")]
 mod surface;
 #[cfg(feature = "futures-io")]
