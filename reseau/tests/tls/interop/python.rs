@@ -17,7 +17,8 @@ type Wish = Vec<(&'static str, String)>;
 
 impl Python {
     pub(crate) fn find() -> Option<Self> {
-        let asks = ["-c", "import ssl; print(ssl.HAS_TLSv1_3, ssl.OPENSSL_VERSION)"];
+        let asks =
+            ["-c", "import ssl; ssl.TLSVersion; print(ssl.HAS_TLSv1_3, ssl.OPENSSL_VERSION)"];
         program::is_there(NAME, &asks, |told| told.starts_with("True OpenSSL"))
             .then(|| Self { desk: Desk::new(), running: None })
     }
