@@ -221,6 +221,10 @@ impl TlsStream {
         if let Some(mut outgoing) = self.link.outgoing.at_once()
             && !outgoing.spoilt
         {
+            if outgoing.sealed.is_empty() {
+                // A peer that asks and does not read gets one answer, not many.
+                lock(&self.link.engine).answer();
+            }
             // An error comes again, where somebody writes.
             let _ = self.push(&mut outgoing, Wait::Never);
         }

@@ -256,7 +256,6 @@ impl Engine {
 
     /// Seals what the protocol itself has to answer and what would wait for the next plaintext
     /// otherwise: that keys were changed, as the peer has asked for.
-    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn answer(&mut self) {
         self.seal(&[]);
     }

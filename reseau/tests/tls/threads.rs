@@ -1,10 +1,15 @@
 //! `blocking::TlsStream`.
-use std::io::{ErrorKind, Read, Write};
-use std::thread;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use reseau::blocking::TlsStream;
 use reseau::tls::{Broken, Client, Role, Server, Version};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::stage::{Authority, pattern, sides, tcp_pair, watched};
 
@@ -235,5 +240,65 @@ fn a_name_that_is_none_is_told_at_once() {
         let (a, _b) = tcp_pair();
         let error = a.start_tls(Client::new().to("not a name")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+/// Another's TLS, on a plain stream, and a stream of ours that somebody only reads.
+fn other_and_reader() -> (ClientConnection, TcpStream, JoinHandle<io::Result<String>>) {
+    let authority = Authority::new();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let name = "localhost".try_into().unwrap();
+    let mut peer = ClientConnection::new(config, name).unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wire = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    wire.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let stream = reseau::blocking::TcpStream::from(listener.accept().unwrap().0);
+    let server = Server::new(&authority.identity()).tickets(false);
+    let reading = thread::spawn(move || {
+        let mut got = String::new();
+        stream.start_tls(&server)?.read_to_string(&mut got).map(|_| got)
+    });
+    peer.complete_io(&mut wire).unwrap();
+    (peer, wire, reading)
+}
+
+/// Somebody asks for new keys, and waits for the answer before it says more.
+#[test]
+fn new_keys_are_answered_by_who_only_reads() {
+    watched(|| {
+        let (mut peer, mut wire, reading) = other_and_reader();
+        for _ in 0..3 {
+            peer.refresh_traffic_keys().unwrap();
+            while peer.wants_write() {
+                peer.write_tls(&mut wire).unwrap();
+            }
+            let heard = peer.read_tls(&mut wire).expect("an answer");
+            assert!(heard > 0, "it is no end");
+            peer.process_new_packets().unwrap();
+            peer.writer().write_all(b"more ").unwrap();
+        }
+        peer.send_close_notify();
+        peer.complete_io(&mut wire).unwrap();
+        assert_eq!(reading.join().unwrap().unwrap(), "more more more ");
+    });
+}
+
+#[test]
+fn what_is_wrong_is_told_by_who_only_reads() {
+    watched(|| {
+        let (mut peer, mut wire, reading) = other_and_reader();
+        let wrong = [&[23, 3, 3, 0, 40][..], &[9; 40]].concat();
+        wire.write_all(&wrong).unwrap();
+        let told = reading.join().unwrap().unwrap_err();
+        assert_eq!(told.to_string(), "recv: tls: cannot decrypt peer's message");
+        peer.read_tls(&mut wire).expect("an alert");
+        let heard = peer.process_new_packets().unwrap_err();
+        assert_eq!(heard.to_string(), "received fatal alert: BadRecordMac");
     });
 }
