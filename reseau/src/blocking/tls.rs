@@ -52,6 +52,8 @@ struct Link {
     /// Had while something is sent, so that ciphertext goes out in order. Who has it never waits
     /// for the other.
     outgoing: Turn<Outgoing>,
+    /// Something that was encrypted could not be sent, and waits for the next who can.
+    left: AtomicBool,
     /// Calls do not wait.
     nonblocking: AtomicBool,
     /// Reading was ended on this side: the end of the transport is no surprise.
@@ -135,7 +137,8 @@ impl TlsStream {
             handles: AtomicUsize::new(1),
             engine: Mutex::new(engine),
             incoming: Turn::new(incoming),
-            outgoing: Turn::default(),
+            outgoing: Turn::new(Outgoing::default()),
+            left: AtomicBool::new(false),
             nonblocking: AtomicBool::new(nonblocking),
             deaf: AtomicBool::new(false),
         };
@@ -174,9 +177,9 @@ impl TlsStream {
         system::wait(self.stream.socket(), side, limit).map(drop)
     }
 
-    /// Feeds what was read, or else reads. Whoever comes here has looked for plaintext, and found
-    /// none.
-    fn receive(&self, incoming: &mut Incoming, wait: Wait) -> io::Result<()> {
+    /// Feeds what was read, or else reads; says whether the protocol has something to say then.
+    /// Whoever comes here has looked for plaintext, and found none.
+    fn receive(&self, incoming: &mut Incoming, wait: Wait) -> io::Result<bool> {
         if incoming.start == incoming.end {
             lock(&self.link.engine).relax();
             let count = incoming.fill(|space| self.receive_into(space, wait))?;
@@ -184,11 +187,10 @@ impl TlsStream {
                 let mut engine = lock(&self.link.engine);
                 engine.feed_end();
                 // The end of a handshake is no plaintext.
-                return if engine.is_handshaking() {
-                    Ok(engine.plain().map(drop)?)
-                } else {
-                    Ok(())
-                };
+                if engine.is_handshaking() {
+                    engine.plain()?;
+                }
+                return Ok(engine.wants_to_send());
             }
         }
         let mut engine = lock(&self.link.engine);
@@ -202,7 +204,7 @@ impl TlsStream {
                 }
             }
         }
-        Ok(())
+        Ok(engine.wants_to_send())
     }
 
     fn receive_into(&self, space: &mut [u8], wait: Wait) -> io::Result<usize> {
@@ -232,6 +234,12 @@ impl TlsStream {
 
     /// Sends what is encrypted.
     fn push(&self, outgoing: &mut Outgoing, wait: Wait) -> io::Result<()> {
+        let pushed = self.push_all(outgoing, wait);
+        self.link.left.store(pushed.is_err(), Ordering::Relaxed);
+        pushed
+    }
+
+    fn push_all(&self, outgoing: &mut Outgoing, wait: Wait) -> io::Result<()> {
         loop {
             {
                 let mut engine = lock(&self.link.engine);
@@ -281,8 +289,9 @@ impl TlsStream {
                     Err(broken) => return Err(broken.into()),
                 }
             }
-            self.receive(incoming, wait)?;
-            self.answer();
+            if self.receive(incoming, wait)? || self.link.left.load(Ordering::Relaxed) {
+                self.answer();
+            }
         }
     }
 
@@ -290,9 +299,15 @@ impl TlsStream {
     fn write_by(&self, seal: impl FnOnce(&mut Engine) -> usize) -> io::Result<usize> {
         self.in_time(Side::Send)?;
         let outgoing = &mut self.outgoing()?;
-        // What is left of others goes first; nothing of this write is lost if it cannot.
-        self.push(outgoing, Wait::Asked)?;
-        let count = seal(&mut lock(&self.link.engine));
+        let mut engine = lock(&self.link.engine);
+        if engine.wants_to_send() || !outgoing.sealed.is_empty() {
+            drop(engine);
+            // What is left of others goes first; nothing of this write is lost if it cannot.
+            self.push(outgoing, Wait::Asked)?;
+            engine = lock(&self.link.engine);
+        }
+        let count = seal(&mut engine);
+        drop(engine);
         if count == 0 {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

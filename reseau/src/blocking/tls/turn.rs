@@ -2,41 +2,42 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 
 /// What one at a time may have, for as long as a call of the system takes. (A mutex waits without
 /// end, and a call on a stream must not.)
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turn<T> {
-    what: Mutex<T>,
-    taken: Mutex<bool>,
+    place: Mutex<Place<T>>,
     free: Condvar,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    /// Nothing is there while somebody has it.
+    what: Option<T>,
+    /// How many wait: to wake nobody would be a call of the system, too.
+    waiting: usize,
 }
 
 /// It is one's own until this is dropped.
 pub(super) struct Taken<'a, T> {
-    what: MutexGuard<'a, T>,
-    _end: End<'a, T>,
+    turn: &'a Turn<T>,
+    /// It is there until the drop.
+    what: Option<T>,
 }
-
-struct End<'a, T>(&'a Turn<T>);
 
 impl<T> Turn<T> {
     pub(super) fn new(what: T) -> Self {
-        Self { what: Mutex::new(what), taken: Mutex::new(false), free: Condvar::new() }
+        Self { place: Mutex::new(Place { what: Some(what), waiting: 0 }), free: Condvar::new() }
     }
 
     /// If it is nobody's.
     pub(super) fn at_once(&self) -> Option<Taken<'_, T>> {
-        let mut taken = lock(&self.taken);
-        if *taken {
-            return None;
-        }
-        *taken = true;
-        drop(taken);
-        Some(self.mine())
+        let what = lock(&self.place).what.take()?;
+        Some(Taken { turn: self, what: Some(what) })
     }
 
     /// Once it is nobody's; `limit` is asked when that is to be waited for, and says until when,
@@ -49,29 +50,27 @@ impl<T> Turn<T> {
             return Ok(mine);
         }
         let mut limit = limit()?;
-        let mut taken = lock(&self.taken);
-        while *taken {
-            let Some((at, late)) = limit.take() else {
-                taken = self.free.wait(taken).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = at.saturating_duration_since(clock::real());
-            if left.is_zero() {
+        let mut place = lock(&self.place);
+        loop {
+            if let Some(what) = place.what.take() {
+                return Ok(Taken { turn: self, what: Some(what) });
+            }
+            let left = limit.as_ref().map(|(at, _)| at.saturating_duration_since(clock::real()));
+            if left == Some(Duration::ZERO)
+                && let Some((_, late)) = limit.take()
+            {
                 return Err(late);
             }
-            limit = Some((at, late));
-            taken = match self.free.wait_timeout(taken, left) {
-                Ok((taken, _)) => taken,
-                Err(poisoned) => poisoned.into_inner().0,
+            place.waiting += 1;
+            place = match left {
+                None => self.free.wait(place).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    let waited = self.free.wait_timeout(place, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
             };
+            place.waiting -= 1;
         }
-        *taken = true;
-        drop(taken);
-        Ok(self.mine())
-    }
-
-    fn mine(&self) -> Taken<'_, T> {
-        Taken { what: lock(&self.what), _end: End(self) }
     }
 }
 
@@ -79,20 +78,25 @@ impl<T> Deref for Taken<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.what
+        self.what.as_ref().expect("it is there until the drop")
     }
 }
 
 impl<T> DerefMut for Taken<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.what
+        self.what.as_mut().expect("it is there until the drop")
     }
 }
 
-impl<T> Drop for End<'_, T> {
+impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
-        *lock(&self.0.taken) = false;
-        self.0.free.notify_one();
+        let mut place = lock(&self.turn.place);
+        place.what = self.what.take();
+        let waiting = place.waiting > 0;
+        drop(place);
+        if waiting {
+            self.turn.free.notify_one();
+        }
     }
 }
 
@@ -105,7 +109,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use std::thread;
-    use std::time::Duration;
 
     #[test]
     fn nobody_waits_longer_than_he_wants_to() {
