@@ -348,10 +348,20 @@ impl Raw {
     /// At least so many bytes, of the heap's.
     fn at_least(capacity: usize) -> Self {
         if capacity > SMALL {
-            return Self::allocate(capacity);
+            return Self::large(capacity);
         }
         let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
         spare.unwrap_or_else(|| Self::allocate(SMALL))
+    }
+
+    fn large(capacity: usize) -> Self {
+        let fits = capacity..=capacity + capacity / 4;
+        let spare = LARGE_SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            let at = spare.iter_mut().rposition(|raw| fits.contains(&raw.header().capacity))?;
+            Some(spare.swap_remove(at))
+        });
+        spare.ok().flatten().unwrap_or_else(|| Self::allocate(capacity))
     }
 
     pub(super) fn allocate(capacity: usize) -> Self {
@@ -388,6 +398,15 @@ impl Raw {
                 if spare.len() < SPARE_MAX {
                     spare.extend(small.take());
                 }
+            });
+        } else if self.header().capacity <= LARGE_MAX {
+            // The last few stay.
+            let _ = LARGE_SPARE.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() == LARGE_SPARE_MAX {
+                    spare.remove(0);
+                }
+                spare.push(self);
             });
         }
     }
@@ -430,11 +449,24 @@ thread_local! {
     /// Small allocations at hand: a message that was copied out of a block, was echoed, and is
     /// gone, leaves its place to the next.
     static SPARE: RefCell<Vec<Raw>> = const { RefCell::new(Vec::new()) };
+    /// Others, of any size: heaps take their time with those. One that is not much greater than
+    /// is wanted serves.
+    static LARGE_SPARE: RefCell<Vec<Raw>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a small allocation holds: with its header, a quarter of a KiB.
 const SMALL: usize = 256 - size_of::<Header>();
 /// How many of them a thread keeps: as many as tasks run between two looks at the kernel.
 const SPARE_MAX: usize = 64;
+/// What is kept of the others: what holds a sealed record of TLS.
+const LARGE_MAX: usize = 17 << 10;
+/// How many of them a thread keeps: a few, for the task that runs.
+const LARGE_SPARE_MAX: usize = 4;
 /// A block is copied rather than pinned when at most one part in so many of it is used.
 const FEW: usize = 16;
+
+/// How large those are that this thread has at hand.
+#[cfg(test)]
+pub(super) fn large_at_hand() -> Vec<usize> {
+    LARGE_SPARE.with_borrow_mut(|spare| spare.iter_mut().map(|raw| raw.header().capacity).collect())
+}

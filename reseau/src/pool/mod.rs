@@ -157,6 +157,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_gone_leaves_its_place_to_the_next_of_its_size() {
+        // On a thread of its own: what is at hand is a thread's.
+        let at_hand = std::thread::spawn(|| {
+            let at = |len: usize| Chunk::copy_from(&vec![7; len]).as_ptr().addr();
+            let first = at(5_000);
+            assert_eq!(at(4_500), first, "a tenth too large");
+            assert_ne!(at(2_000), first, "more than twice as large as is wanted");
+            assert_eq!(at(5_000), first, "smaller ones are beside it");
+            let held: Vec<_> = (0..8).map(|_| Chunk::copy_from(&[7; 6_000])).collect();
+            drop(held);
+            drop(Chunk::copy_from(&[7; 20_000]));
+            chunk::large_at_hand()
+        });
+        assert_eq!(at_hand.join().unwrap(), vec![6_000; 4], "a few, and none that is very large");
+    }
+
+    #[test]
     fn few_bytes_do_not_pin_a_block() {
         let pool = Pool::new(1024, 1);
         let held = filled(&pool, 64);
