@@ -27,6 +27,8 @@ pub(crate) struct Engine {
     role: Role,
     /// How many bytes were decrypted and not taken yet.
     ready: usize,
+    /// Something was fed since anything was sealed: the protocol may have something to answer.
+    asked: bool,
     /// What is to be the first that is said, until the handshake is done.
     early: Vec<u8>,
     /// How much of that went with the first flight.
@@ -88,6 +90,7 @@ impl Engine {
             chance,
             role,
             ready: 0,
+            asked: false,
             early: Vec::new(),
             sent_early: 0,
             fresh: true,
@@ -140,8 +143,8 @@ impl Engine {
             if self.closed {
                 return Ok(bytes.len()); // Nothing that comes after the end counts.
             }
-            match self.connection.read_tls(&mut left) {
-                Ok(1..) => self.process(foreign.then_some(bytes)),
+            match self.pass_on(&mut left) {
+                1.. => self.process(foreign.then_some(bytes)),
                 _ if self.ready > 0 => break, // To be taken first.
                 _ => {
                     let cause = Cause::General("a message is longer than any may be".into());
@@ -156,6 +159,23 @@ impl Engine {
         }
     }
 
+    /// Gives the library about as much as a record may be, if it has room: to process each of the
+    /// pieces in which it takes one would be in vain, mostly.
+    fn pass_on(&mut self, left: &mut &[u8]) -> usize {
+        if self.ready > RECORD_MAX {
+            return 0; // It would say so, in an error that is made for that.
+        }
+        let (mut sum, most) = (0, left.len().min(RECORD_MAX));
+        while sum < most {
+            let count = self.connection.read_tls(left).unwrap_or(0);
+            sum += count;
+            if count < PIECE {
+                break;
+            }
+        }
+        sum
+    }
+
     /// Says that the transport has ended: no more will be fed.
     pub(crate) fn feed_end(&mut self) {
         self.cut = true;
@@ -163,6 +183,7 @@ impl Engine {
 
     /// `foreign` is what came first, if it is no record.
     fn process(&mut self, foreign: Option<&[u8]>) {
+        self.asked = true;
         let handshaking = self.connection.is_handshaking();
         let mut work = || self.chance.over(|| self.connection.process_new_packets());
         let worked = if cfg!(debug_assertions) && self.finished {
@@ -196,7 +217,7 @@ impl Engine {
     /// What ended the connection, once all that came before it was taken: what [`feed`](Self::feed)
     /// said, or that the transport ended and the peer had not said that it was all.
     pub(crate) fn plain(&mut self) -> Result<Plain<'_>, Broken> {
-        let handshaking = self.is_handshaking();
+        let cut = self.cut.then(|| self.is_handshaking());
         // How much there is when something went wrong, nobody has said.
         if self.ready > 0 || self.broken.is_some() {
             let bytes = self.connection.reader().into_first_chunk().unwrap_or_default();
@@ -204,11 +225,11 @@ impl Engine {
                 return Ok(Plain::Bytes(bytes));
             }
         }
-        match &self.broken {
-            Some(broken) => Err(broken.clone()),
-            None if self.closed => Ok(Plain::End),
-            None if self.cut => Err(Broken::truncated(self.role, handshaking)),
-            None => Ok(Plain::Starved),
+        match (&self.broken, cut) {
+            (Some(broken), _) => Err(broken.clone()),
+            (None, _) if self.closed => Ok(Plain::End),
+            (None, Some(handshaking)) => Err(Broken::truncated(self.role, handshaking)),
+            (None, None) => Ok(Plain::Starved),
         }
     }
 
@@ -257,31 +278,28 @@ impl Engine {
     /// Seals what the protocol itself has to answer and what would wait for the next plaintext
     /// otherwise: that keys were changed, as the peer has asked for.
     pub(crate) fn answer(&mut self) {
-        self.seal(&[]);
+        if self.asked {
+            self.seal(&[]);
+        }
     }
 
     /// Encrypts as much as there is room for, and says how much that was. None is taken before the
     /// handshake is done, or after [`finish`](Self::finish).
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> usize {
-        match self.may_seal() {
-            true => self.chance.over(|| self.connection.writer().write(bytes)).unwrap_or(0),
-            false => 0,
-        }
+        self.seal_by(|connection| connection.writer().write(bytes))
     }
 
     /// As [`seal`](Self::seal), several parts as if they were one.
     pub(crate) fn seal_parts(&mut self, parts: &[IoSlice<'_>]) -> usize {
-        match self.may_seal() {
-            true => {
-                let writing = || self.connection.writer().write_vectored(parts);
-                self.chance.over(writing).unwrap_or(0)
-            }
-            false => 0,
-        }
+        self.seal_by(|connection| connection.writer().write_vectored(parts))
     }
 
-    fn may_seal(&self) -> bool {
-        !self.is_handshaking() && !self.finished && self.broken.is_none()
+    fn seal_by(&mut self, write: impl FnOnce(&mut Connection) -> io::Result<usize>) -> usize {
+        if self.finished || self.broken.is_some() || self.is_handshaking() {
+            return 0;
+        }
+        self.asked = false; // Answers go in front.
+        self.chance.over(|| write(&mut self.connection)).unwrap_or(0)
     }
 
     /// Says that nothing more will be sealed: the peer is told by a close_notify.
@@ -366,8 +384,14 @@ pub(super) const EARLY_MAX: usize = 16 << 10;
 /// The kinds of records: what the first byte of each is.
 const RECORDS: std::ops::RangeInclusive<u8> = 20..=24;
 
+/// The plaintext of a record, at most.
+const RECORD_MAX: usize = 16 << 10;
+
+/// How much the library takes at a time, where it has room.
+const PIECE: usize = 4 << 10;
+
 /// How much is encrypted ahead of the transport: four records.
-const SEALED_MAX: usize = 4 * (16 << 10);
+const SEALED_MAX: usize = 4 * RECORD_MAX;
 
 /// Its role and how far it is.
 impl fmt::Debug for Engine {

@@ -180,7 +180,7 @@ impl Link {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 // Others may have fed what came before the waker was left.
                 Poll::Pending => {
-                    return self.look(&mut take).map_or(Poll::Pending, Poll::Ready);
+                    return take(&mut self.core()).map_or(Poll::Pending, Poll::Ready);
                 }
             }
         }
