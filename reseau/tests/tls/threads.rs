@@ -76,6 +76,31 @@ fn an_end_is_told_from_a_cut() {
 }
 
 #[test]
+fn what_a_write_has_kept_goes_when_something_is_read() {
+    watched(|| {
+        let (mut a, mut b) = pair();
+        for stream in [&a, &b] {
+            stream.set_nonblocking(true).unwrap();
+        }
+        let (text, mut said, mut heard) = (pattern(1 << 16), 0, 0);
+        let full = loop {
+            match a.write(&text) {
+                Ok(count) => said += count,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        // Nothing is written there any more.
+        let mut space = [0; 1 << 14];
+        while heard < said {
+            heard += b.read(&mut space).unwrap_or(0);
+            b.write_all(b"go on").unwrap();
+            let _ = a.read(&mut space);
+        }
+    });
+}
+
+#[test]
 fn both_ends_end_gracefully() {
     watched(|| {
         let (mut a, b) = pair();

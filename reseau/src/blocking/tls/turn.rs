@@ -108,6 +108,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::listening::tests::watched;
     use std::thread;
 
     #[test]
@@ -126,24 +127,24 @@ mod tests {
 
     #[test]
     fn everybody_gets_his_turn() {
-        let turn = Turn::new(0);
-        let soon = clock::real() + Duration::from_secs(30);
-        thread::scope(|scope| {
-            for patient in [true, false, true, false] {
-                let turn = &turn;
-                scope.spawn(move || {
-                    for _ in 0..500 {
-                        let limit = || {
-                            Ok((!patient).then(|| (soon, io::Error::from(io::ErrorKind::TimedOut))))
-                        };
-                        let mut mine = turn.take(limit).unwrap();
-                        let before = *mine;
-                        thread::yield_now();
-                        *mine = before + 1;
-                    }
-                });
-            }
+        watched(|| {
+            let turn = Turn::new(0);
+            let soon = clock::real() + Duration::from_secs(30);
+            thread::scope(|scope| {
+                for patient in [true, false, true, false] {
+                    let turn = &turn;
+                    scope.spawn(move || {
+                        for _ in 0..500 {
+                            let late = || (soon, io::Error::from(io::ErrorKind::TimedOut));
+                            let mut mine = turn.take(|| Ok((!patient).then(late))).unwrap();
+                            let before = *mine;
+                            thread::yield_now();
+                            *mine = before + 1;
+                        }
+                    });
+                }
+            });
+            assert_eq!(*turn.at_once().unwrap(), 2000);
         });
-        assert_eq!(*turn.at_once().unwrap(), 2000);
     }
 }
