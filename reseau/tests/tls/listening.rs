@@ -237,6 +237,27 @@ on_each! {
         assert_eq!((listener.handshakes(), listener.failed()), (0, 0));
     }
 
+    async fn a_place_that_is_left_is_taken() {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let listener = listener.handshakes_max(1);
+        let silent = TcpStream::connect(addr).await.unwrap();
+        while listener.handshakes() == 0 {
+            assert!(poll_once(listener.accept()).await.is_none());
+            a_while().await;
+        }
+        // All places are taken, and nobody looks at the door any more.
+        let greeting = greet(&client, addr);
+        for _ in 0..5 {
+            assert!(poll_once(listener.accept()).await.is_none());
+            a_while().await;
+        }
+        drop(silent);
+        answer(&mut listener.accept().await.unwrap().0).await;
+        greeting.await.unwrap();
+        assert_eq!(listener.failed(), 1);
+    }
+
     async fn dropped_futures_lose_nobody() {
         let (client, server) = sides();
         let (listener, addr) = listener(&server).await;
