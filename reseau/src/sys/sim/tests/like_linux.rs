@@ -238,6 +238,10 @@ fn compare(family: Domain, kind: Kind, seeds: u64) -> BTreeMap<String, usize> {
 #[test]
 fn udp_answers_as_linux_does() {
     for family in [Domain::IPV4, Domain::IPV6] {
+        if family == Domain::IPV6 && std::net::UdpSocket::bind("[::1]:0").is_err() {
+            eprintln!("no IPv6 here: skipped");
+            continue;
+        }
         let heard = compare(family, Kind::Dgram, 150);
         for answer in [
             "bind InvalidInput",
