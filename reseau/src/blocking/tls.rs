@@ -181,7 +181,14 @@ impl TlsStream {
     /// Whoever comes here has looked for plaintext, and found none.
     fn receive(&self, incoming: &mut Incoming, wait: Wait) -> io::Result<bool> {
         if incoming.start == incoming.end {
-            lock(&self.link.engine).relax();
+            let asked = {
+                let mut engine = lock(&self.link.engine);
+                engine.relax();
+                engine.is_asked()
+            };
+            if asked {
+                self.answer();
+            }
             let count = incoming.fill(|space| self.receive_into(space, wait))?;
             if count == 0 {
                 let mut engine = lock(&self.link.engine);

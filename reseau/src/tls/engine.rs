@@ -275,6 +275,11 @@ impl Engine {
         }
     }
 
+    /// Whether there may be something to [`answer`](Self::answer).
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
     /// Seals what the protocol itself has to answer and what would wait for the next plaintext
     /// otherwise: that keys were changed, as the peer has asked for.
     pub(crate) fn answer(&mut self) {
