@@ -27,8 +27,14 @@ fn listener(only_v6: bool, on: Kind) -> Option<(TcpListener, u16)> {
     Some((listener, port))
 }
 
-/// What this place has, if it has IPv6; a world has.
+/// What this place has, if it has IPv6; a world has. (A system may listen at an address that it
+/// cannot be reached at: whether it has one of its own is the question.)
 fn here<T>(on: Kind, opened: std::io::Result<T>) -> Option<T> {
+    let there = match on {
+        Kind::Sim => Ok(()),
+        _ => std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop),
+    };
+    let opened = there.and(opened);
     if let Err(error) = &opened {
         assert_ne!(on, Kind::Sim, "a world has IPv6: {error}");
         say(&format!("skipped: no IPv6 here: {error}"));
