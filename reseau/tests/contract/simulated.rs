@@ -1,5 +1,6 @@
 //! The simulator itself: the same seed is the same run, time is a number, and a world that stands
 //! still says so.
+use crate::alone::alone;
 use crate::stage::{config, drain, listen, pair, pattern, poll_once, settle, take};
 use crate::watchdog::{say, watched};
 use reseau::sim::World;
@@ -28,6 +29,7 @@ tests!(
     a_world_that_stands_still_says_so,
     hours_pass_at_once,
     time_does_not_pass_by_itself,
+    a_world_that_is_the_first_has_its_own_time,
     worlds_are_apart,
     messages_per_second,
 );
@@ -196,6 +198,18 @@ fn time_does_not_pass_by_itself() {
 }
 
 /// Two worlds on one thread, one inside the other's pauses.
+/// Nothing that a program does for the first time may bring the time of this machine in.
+fn a_world_that_is_the_first_has_its_own_time() {
+    alone!(Kind::Sim, a_world_that_is_the_first_has_its_own_time);
+    World::new(7).run(async {
+        let start = clock::now();
+        std::thread::sleep(Duration::from_millis(50));
+        reseau::yield_now().await;
+        reseau::sleep(Duration::from_millis(1)).await;
+        assert_eq!(clock::now() - start, Duration::from_millis(1));
+    });
+}
+
 fn worlds_are_apart() {
     let (one, other) = (World::new(1), World::new(2));
     let at = "127.0.0.1:80";
