@@ -143,4 +143,52 @@ mod tests {
         let shelf = sessions.shelf();
         assert_eq!(shelf.used.len(), shelf.servers.len());
     }
+
+    /// However many a server sends, so many are kept; each is good for one connection.
+    #[test]
+    fn the_tickets_of_a_server_are_bounded() {
+        use crate::tls::engine::tests::watched;
+        use rustls::client::Resumption;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+        use rustls::{
+            ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
+        };
+        use std::sync::Arc;
+        watched(|| {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            let cert = CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap();
+            let key = made.signing_key.serialize_pem();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            let server = ServerConfig::builder_with_provider(crate::tls::provider());
+            let server = server.with_safe_default_protocol_versions().unwrap();
+            let server = server.with_no_client_auth().with_single_cert(vec![cert.clone()], key);
+            let mut server = server.unwrap();
+            server.send_tls13_tickets = 3 * TICKETS_MAX;
+            let mut roots = RootCertStore::empty();
+            roots.add(cert).unwrap();
+            let client = ClientConfig::builder_with_provider(crate::tls::provider());
+            let client = client.with_safe_default_protocol_versions().unwrap();
+            let mut client = client.with_root_certificates(roots).with_no_client_auth();
+            let sessions = Arc::new(Sessions::new(1));
+            client.resumption = Resumption::store(sessions.clone());
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut one = ClientConnection::new(Arc::new(client), name.clone()).unwrap();
+            let mut other = ServerConnection::new(Arc::new(server)).unwrap();
+            while one.wants_write() || other.wants_write() {
+                let (mut there, mut back) = (Vec::new(), Vec::new());
+                while one.write_tls(&mut there).unwrap() > 0 {}
+                let mut left = &there[..];
+                while other.read_tls(&mut left).unwrap() > 0 {
+                    other.process_new_packets().unwrap();
+                }
+                while other.write_tls(&mut back).unwrap() > 0 {}
+                let mut left = &back[..];
+                while one.read_tls(&mut left).unwrap() > 0 {
+                    one.process_new_packets().unwrap();
+                }
+            }
+            let taken = std::iter::from_fn(|| sessions.take_tls13_ticket(&name)).take(100);
+            assert_eq!(taken.count(), TICKETS_MAX);
+        });
+    }
 }
