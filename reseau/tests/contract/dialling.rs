@@ -2,7 +2,7 @@
 use crate::alone::{alone, descriptors};
 use crate::drop_points::axe::{Axe, Habit};
 use crate::everywhere;
-use crate::stage::{config, listen, listen_in, poll_once, run, say_skipped, settle, take};
+use crate::stage::{config, has_v6, listen, listen_in, poll_once, run, settle, take};
 use reseau::dial::{DialReport, News, Outcome};
 use reseau::dns::{Answer, Families};
 use reseau::error::{Class, Operation, Phase};
@@ -257,10 +257,10 @@ pub(crate) async fn busy(ip: IpAddr, port: u16) -> (TcpListener, Vec<TcpStream>)
 
 #[cfg(target_os = "linux")]
 fn who_does_not_answer_is_overtaken(kind: Kind) {
-    if let Err(error) = std::net::UdpSocket::bind((V6, 0)) {
-        return say_skipped(&format!("no IPv6 here: {error}"));
-    }
     run(kind, async {
+        if !has_v6().await {
+            return;
+        }
         let (listener, addr) = listen().await;
         let _busy = busy(V6, addr.port()).await;
         let both = knows("db.internal", &[V4, V6]);

@@ -1,6 +1,6 @@
 //! Listening at endpoints: where, for whom, and at which port.
 use crate::everywhere;
-use crate::stage::{pair_at, run, say_skipped, take};
+use crate::stage::{has_v6, pair_at, run, say_skipped, take};
 use reseau::addr::{Addr, Any, Covers, Reach, Stack};
 use reseau::{
     Kind, Listener, Resolver, TcpListener, TcpSocket, TcpStream, UnixAddr, UnixStream, listen,
@@ -39,15 +39,6 @@ async fn met(listener: &Listener<Any>, to: SocketAddr) -> (IpAddr, SocketAddr) {
     assert_eq!(peer.ip().to_canonical(), client.local_addr().unwrap().ip());
     assert_eq!(peer.port(), client.local_addr().unwrap().port());
     (peer.ip(), server.local_addr().unwrap().inet().unwrap())
-}
-
-/// Whether this machine has IPv6 at all. Worlds have.
-async fn has_v6() -> bool {
-    let has = TcpListener::bind("[::1]:0").await.is_ok();
-    if !has {
-        say_skipped("this machine has no IPv6");
-    }
-    has
 }
 
 fn at(ip: impl Into<IpAddr>, port: u16) -> SocketAddr {

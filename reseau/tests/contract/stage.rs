@@ -40,6 +40,15 @@ pub(crate) fn say_skipped(why: &str) {
     say(&format!("skipped: {why}"));
 }
 
+/// Whether this machine has IPv6 at all. Worlds have.
+pub(crate) async fn has_v6() -> bool {
+    let has = TcpListener::bind("[::1]:0").await.is_ok();
+    if !has {
+        say_skipped("this machine has no IPv6");
+    }
+    has
+}
+
 /// Bounds so small that tests run into them.
 pub(crate) fn config(kind: Kind) -> Config {
     Config {
