@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use reseau::tls::Client;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, Stream};
 
 use crate::stage::{Authority, watched};
@@ -15,13 +13,7 @@ use crate::stage::{Authority, watched};
 /// came before the handshake was done.
 fn serve(connections: usize) -> (SocketAddr, Client, JoinHandle<Vec<usize>>) {
     let authority = Authority::new();
-    let papers = authority.papers(&rcgen::PKCS_ECDSA_P256_SHA256);
-    let chain = vec![CertificateDer::from_pem_slice(papers.chain.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(papers.key.as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let mut config = config.with_single_cert(chain, key).unwrap();
+    let mut config = authority.other_server();
     config.max_early_data_size = 1 << 10;
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

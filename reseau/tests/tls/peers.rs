@@ -6,9 +6,7 @@ use std::time::Duration;
 use reseau::TcpStream;
 use reseau::tls::{Broken, Client, ClientCerts, Server, TlsStream};
 use reseau::{Inet, net::Interest};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::ClientConnection;
 
 use crate::backends::{on, pair_of, tcp_pair};
 use crate::stage::{Authority, sides};
@@ -23,12 +21,7 @@ impl Peer {
     /// Connected to a stream of ours.
     async fn connect(server: impl FnOnce(Server) -> Server) -> (Self, TlsStream<Inet>) {
         let authority = Authority::new();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider);
-        let config = config.with_safe_default_protocol_versions().unwrap();
-        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let config = authority.other_client();
         let tls = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap());
         let (stream, b) = tcp_pair().await;
         let server = server(Server::new(&authority.identity()));

@@ -1,4 +1,5 @@
 //! Authorities, identities and connected pairs.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use reseau::blocking::{TcpListener, TcpStream};
 use reseau::tls::{Client, Identity, Roots, Server};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 /// Who issues certificates here.
 pub(crate) struct Authority {
@@ -59,6 +61,29 @@ impl Authority {
     pub(crate) fn identity(&self) -> Identity {
         self.papers(&rcgen::PKCS_ECDSA_P256_SHA256).identity()
     }
+
+    /// A server for `localhost` that is another's TLS.
+    pub(crate) fn other_server(&self) -> rustls::ServerConfig {
+        let papers = self.papers(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let chain = vec![CertificateDer::from_pem_slice(papers.chain.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(papers.key.as_bytes()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(provider());
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        config.with_single_cert(chain, key).unwrap()
+    }
+
+    /// A client that is another's TLS, and trusts this authority.
+    pub(crate) fn other_client(&self) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(provider());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        config.with_root_certificates(roots).with_no_client_auth()
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 impl Papers {

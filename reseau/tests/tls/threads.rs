@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use reseau::blocking::TlsStream;
 use reseau::tls::{Broken, Client, Role, Server, Version};
 
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::ClientConnection;
 
 use crate::stage::{Authority, pattern, sides, tcp_pair, watched};
 
@@ -271,12 +270,7 @@ fn a_name_that_is_none_is_told_at_once() {
 /// Another's TLS, on a plain stream, and a stream of ours that somebody only reads.
 fn other_and_reader() -> (ClientConnection, TcpStream, JoinHandle<io::Result<String>>) {
     let authority = Authority::new();
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let config = Arc::new(authority.other_client());
     let name = "localhost".try_into().unwrap();
     let mut peer = ClientConnection::new(config, name).unwrap();
 

@@ -7,8 +7,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use reseau::tls::Client;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::stage::{Authority, watched};
@@ -33,13 +31,7 @@ struct Cue {
 impl Host {
     fn new() -> Self {
         let authority = Authority::new();
-        let papers = authority.papers(&rcgen::PKCS_ECDSA_P256_SHA256);
-        let chain = vec![CertificateDer::from_pem_slice(papers.chain.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(papers.key.as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider);
-        let config = config.with_safe_default_protocol_versions().unwrap();
-        let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        let mut config = authority.other_server();
         // More than is taken out at a time.
         config.send_tls13_tickets = TICKETS;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
