@@ -168,9 +168,7 @@ fn failures_say_what_was_tried() {
 
 #[test]
 fn a_connection_that_breaks_is_a_failure() {
-    if cfg!(windows) && std::env::var_os("WINEPREFIX").is_some() {
-        // Whether the reset or an end arrives there is a matter of luck.
-        println!("skipped: a_connection_that_breaks_is_a_failure: Wine does not pass resets on");
+    if program::resets_are_lost("a_connection_that_breaks_is_a_failure") {
         return;
     }
     let addr = serve(|stream| {

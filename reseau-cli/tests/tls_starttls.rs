@@ -209,8 +209,7 @@ fn what_was_heard_last_is_told() {
 
 #[test]
 fn a_reset_is_told_with_what_was_heard() {
-    if cfg!(windows) && std::env::var_os("WINEPREFIX").is_some() {
-        println!("skipped: a_reset_is_told_with_what_was_heard: Wine does not pass resets on");
+    if program::resets_are_lost("a_reset_is_told_with_what_was_heard") {
         return;
     }
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

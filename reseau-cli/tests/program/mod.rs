@@ -219,5 +219,15 @@ fn pause() {
     thread::sleep(Duration::from_millis(5));
 }
 
+/// Wine gives the end of a connection where Windows gives the reset, as luck will have it.
+#[allow(dead_code, reason = "each test uses its own part")]
+pub(crate) fn resets_are_lost(test: &str) -> bool {
+    let wine = cfg!(windows) && std::env::var_os("WINEPREFIX").is_some();
+    if wine {
+        println!("skipped: {test}: Wine does not pass resets on");
+    }
+    wine
+}
+
 /// Far more than anything here takes, emulation included.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -185,11 +185,17 @@ fn what_comes_behind_the_go_ahead_is_refused() {
     }
 }
 
+fn refused(text: &str) -> Refusal {
+    Refusal::Refused(text.to_owned())
+}
+
+fn not_offered(text: &str) -> Refusal {
+    Refusal::NotOffered(text.to_owned())
+}
+
 #[test]
 fn servers_that_refuse_are_heard() {
     use Protocol::{Ftp, Imap, Pop3, Smtp, Xmpp};
-    let refused = |text: &str| Refusal::Refused(text.to_owned());
-    let not_offered = |text: &str| Refusal::NotOffered(text.to_owned());
     for (protocol, good, answer, wanted) in [
         (Smtp, 0, &b"554-no\r\n554 no mail here\r\n"[..], refused("554 no no mail here")),
         (Smtp, 1, b"250-a b\r\n250-XSTARTTLS\r\n250 OK\r\n", not_offered("250 a b, XSTARTTLS, OK")),
@@ -235,8 +241,6 @@ fn servers_that_refuse_are_heard() {
 #[test]
 fn servers_that_refuse_in_bytes_are_heard() {
     use Protocol::{Ldap, Mysql, Postgres};
-    let refused = |text: &str| Refusal::Refused(text.to_owned());
-    let not_offered = |text: &str| Refusal::NotOffered(text.to_owned());
     for (protocol, good, answer, wanted) in [
         (
             Ldap,
