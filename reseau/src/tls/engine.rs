@@ -259,10 +259,10 @@ impl Engine {
         let _ = self.connection.read_tls(&mut Nothing);
     }
 
-    /// Whether nothing more will come than was decrypted.
+    /// Whether nothing more of what comes counts. (Whether the transport has ended, it knows.)
     #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn is_over(&self) -> bool {
-        self.closed || self.cut || self.broken.is_some()
+        self.closed || self.broken.is_some()
     }
 
     /// Why nothing can be sealed, if so.
@@ -309,9 +309,9 @@ impl Engine {
 
     /// Says that nothing more will be sealed: the peer is told by a close_notify.
     pub(crate) fn finish(&mut self) {
-        if !mem::replace(&mut self.finished, true) {
-            self.chance.over(|| self.connection.send_close_notify());
-        }
+        self.finished = true;
+        // (Only the first time; the library sees to that.)
+        self.chance.over(|| self.connection.send_close_notify());
     }
 
     /// Whether there is ciphertext to be sent.
