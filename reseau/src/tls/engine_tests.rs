@@ -81,6 +81,11 @@ pub(in crate::tls) fn settle(a: &mut Engine, b: &mut Engine) -> Result<(), Broke
     Ok(())
 }
 
+/// Changes its keys, and asks the other side to change its own.
+pub(in crate::tls) fn ask_for_keys(engine: &mut Engine) {
+    engine.connection.refresh_traffic_keys().unwrap();
+}
+
 pub(in crate::tls) fn watched(test: impl FnOnce() + Send + 'static) {
     let (done, finished) = channel();
     let running = thread::spawn(move || {
@@ -171,6 +176,8 @@ fn an_end_is_told_from_a_cut() {
         a.finish();
         assert_eq!(a.seal(b"late"), 0);
         settle_until_sent(&mut a, &mut b);
+        a.finish();
+        assert!(!a.wants_to_send(), "it is said once");
         b.feed_end();
         assert_eq!(b.plain().unwrap(), Plain::End);
         // The other direction is open still.
@@ -329,6 +336,28 @@ fn wrong_bytes_for_who_has_finished_are_an_error() {
                 .unwrap_err();
             assert!(!broken.is_truncation() && !broken.in_handshake(), "{broken}");
         }
+    });
+}
+
+/// RFC 8446, 6.1: "Any data received after a closure alert has been received MUST be ignored."
+#[test]
+fn what_comes_behind_the_end_does_not_count() {
+    watched(|| {
+        let (mut a, mut b) = pair();
+        settle(&mut a, &mut b).unwrap();
+        assert_eq!(a.seal(b"all"), 3);
+        a.finish();
+        settle_until_sent(&mut a, &mut b);
+        let more = &[0; 50_000];
+        assert_eq!(b.feed(more).unwrap(), more.len());
+        assert_eq!(b.plain().unwrap(), Plain::Bytes(b"all"));
+        b.consume(3);
+        assert_eq!(b.feed(more).unwrap(), more.len());
+        assert_eq!(b.plain().unwrap(), Plain::End);
+        // The other direction is open still.
+        assert_eq!(b.seal(b"more"), 4);
+        settle_until_sent(&mut b, &mut a);
+        assert_eq!(a.plain().unwrap(), Plain::Bytes(b"more"));
     });
 }
 

@@ -349,22 +349,32 @@ const TICKETS_MAX: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::engine::tests::{authority, engines, settle, watched};
+    use crate::tls::engine::tests::{ask_for_keys, authority, engines, settle, watched};
     use crate::tls::{Client, Server};
-    use crate::{TcpListener, TcpStream};
+    use crate::{Config, Inet, Kind, Loop, TcpListener, TcpStream};
+    use std::time::Duration;
 
-    /// A client's stream beneath which nothing comes, and a record for it from its server.
-    async fn link_and_record() -> (Link, Vec<u8>) {
+    /// A client's stream that has been told this, its server, and the other end beneath, where
+    /// nobody serves.
+    async fn link_and_server(told: &[u8]) -> (Link, Engine, Stream<Inet>) {
         let (roots, identity) = authority();
         let client = Client::new().trust_only(&roots);
         let (mut client, mut server) = engines(&client, &Server::new(&identity));
         settle(&mut client, &mut server).unwrap();
-        assert_eq!(server.seal(b"news"), 4);
-        let mut record = Vec::new();
-        server.send_to(&mut record).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Link::new(stream, client, Vec::new()), record)
+        let (far, _) = listener.accept().await.unwrap();
+        let received = record(&mut server, told);
+        (Link::new(stream, client, received), server, far)
+    }
+
+    fn record(server: &mut Engine, text: &[u8]) -> Vec<u8> {
+        assert_eq!(server.seal(text), text.len());
+        let mut record = Vec::new();
+        while server.wants_to_send() {
+            server.send_to(&mut record).unwrap();
+        }
+        record
     }
 
     /// Two look; both find nothing; one takes what comes, feeds it and has not read it yet, or only
@@ -373,7 +383,8 @@ mod tests {
     fn what_others_have_fed_in_the_meantime_is_found() {
         watched(|| {
             crate::block_on(async {
-                let (link, record) = link_and_record().await;
+                let (link, mut server, _far) = link_and_server(b"").await;
+                let record = record(&mut server, b"news");
                 let mut looks = 0;
                 let found = poll_fn(|cx| {
                     let take = |core: &mut Core| {
@@ -392,4 +403,77 @@ mod tests {
             });
         });
     }
+
+    /// Nobody has asked the lane for anything, and nobody waits.
+    #[test]
+    fn who_looks_again_has_more_fetched() {
+        watched(|| {
+            crate::block_on(async {
+                let (link, mut server, mut far) = link_and_server(b"hello").await;
+                far.send(record(&mut server, b" world")).await.unwrap();
+                let mut seen = [0; 16];
+                loop {
+                    let mut peek = |cx: &mut Context<'_>| {
+                        Poll::Ready(link.poll_peek(Who::Owner, &mut seen, cx))
+                    };
+                    match poll_fn(&mut peek).await {
+                        Poll::Ready(Ok(5)) => crate::sleep(Duration::from_millis(1)).await,
+                        Poll::Ready(Ok(11)) => break assert_eq!(&seen[..11], b"hello world"),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+        });
+    }
+
+    /// Somebody asks for new keys again and again, and reads nothing.
+    #[test]
+    fn who_does_not_read_gets_one_answer() {
+        watched(|| {
+            let config = Config { kind: Some(Kind::Sim), ..Config::default() };
+            Loop::with(&config).unwrap().block_on(async {
+                let (link, mut server, mut far) = link_and_server(b"").await;
+                let recv = || poll_fn(|cx| link.poll_recv(cx));
+                let recv_now = || poll_fn(|cx| Poll::Ready(link.poll_recv(cx)));
+                link.stream.set_send_window(1);
+                let mut send = |cx: &mut Context<'_>| {
+                    let text = &mut Some(Chunk::from(vec![7; RECORD]));
+                    Poll::Ready(link.poll_send(text, cx).is_ready())
+                };
+                while poll_fn(&mut send).await {
+                    crate::sleep(Duration::from_millis(1)).await;
+                }
+                let unsent = link.stream.unsent();
+                for _ in 0..9 {
+                    ask_for_keys(&mut server);
+                    far.send(record(&mut server, b"more")).await.unwrap();
+                    assert_eq!(&*recv().await.unwrap().unwrap(), b"more");
+                    assert!(recv_now().await.is_pending());
+                    assert_eq!(link.stream.unsent(), unsent, "there is no room for it");
+                }
+                // Now it reads; and it is answered as soon as it says something.
+                let mut come = Vec::new();
+                while link.stream.unsent() > 0 {
+                    come.extend_from_slice(&far.recv().await.unwrap().unwrap());
+                }
+                far.send(record(&mut server, b"more")).await.unwrap();
+                assert_eq!(&*recv().await.unwrap().unwrap(), b"more");
+                assert!(recv_now().await.is_pending());
+                link.finish_soon();
+                while let Some(chunk) = far.recv().await.unwrap() {
+                    come.extend_from_slice(&chunk);
+                }
+                let (mut rest, mut answers) = (&come[..], 0);
+                while let Some((head, more)) = rest.split_first_chunk::<5>() {
+                    let length = usize::from(u16::from_be_bytes([head[3], head[4]]));
+                    answers += usize::from(length == KEY_UPDATE);
+                    rest = &more[length..];
+                }
+                assert_eq!(answers, 1);
+            });
+        });
+    }
+
+    /// The length of a sealed record that says that keys were changed.
+    const KEY_UPDATE: usize = 5 + 1 + 16;
 }
