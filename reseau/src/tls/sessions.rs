@@ -144,6 +144,25 @@ mod tests {
         assert_eq!(shelf.used.len(), shelf.servers.len());
     }
 
+    /// Connections that begin at the same time take up the same session of 1.2.
+    #[test]
+    fn a_session_of_1_2_is_good_for_many() {
+        use crate::tls::engine::tests::{authority, engines, settle, watched};
+        use crate::tls::{Client, Server, Version};
+        watched(|| {
+            let (roots, identity) = authority();
+            let client = Client::new().trust_only(&roots).resume(1);
+            let server = Server::new(&identity).newest(Version::Tls12);
+            let (mut a, mut b) = engines(&client, &server);
+            settle(&mut a, &mut b).unwrap();
+            let pairs = [(); 3].map(|()| engines(&client, &server));
+            for (mut a, mut b) in pairs {
+                settle(&mut a, &mut b).unwrap();
+                assert!(a.session().is_resumed() && b.session().is_resumed());
+            }
+        });
+    }
+
     /// However many a server sends, so many are kept; each is good for one connection.
     #[test]
     fn the_tickets_of_a_server_are_bounded() {

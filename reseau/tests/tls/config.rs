@@ -85,6 +85,37 @@ fn sessions_outlive_new_certificates() {
     });
 }
 
+/// Who runs a server anew has new keys, which do not open the tickets of old.
+#[test]
+fn the_newest_session_is_taken_up_first() {
+    watched(|| {
+        let (client, old) = sides();
+        let client = client.resume(1);
+        assert!(!session(&client, &old).is_resumed());
+        let new = old.tickets(true);
+        assert!(!session(&client, &new).is_resumed(), "these keys are others");
+        for _ in 0..3 {
+            assert!(session(&client, &new).is_resumed());
+        }
+    });
+}
+
+/// A server that has learnt 1.3 is not offered what it gave before: who stands between would like
+/// to have 1.2 again.
+#[test]
+fn sessions_of_1_2_end_where_1_3_is_spoken() {
+    watched(|| {
+        let (client, server) = sides();
+        let client = client.resume(1);
+        let old = server.clone().newest(Version::Tls12);
+        assert!(!session(&client, &old).is_resumed());
+        assert!(session(&client, &old).is_resumed());
+        let new = server.tickets(false);
+        assert_eq!(session(&client, &new).version(), Some(Version::Tls13));
+        assert!(!session(&client, &old).is_resumed());
+    });
+}
+
 #[test]
 fn versions_have_bounds_on_both_sides() {
     watched(|| {
