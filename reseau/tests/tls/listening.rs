@@ -527,6 +527,29 @@ fn each_has_its_own_deadline() {
     });
 }
 
+/// Futures that are dropped leave nothing behind, however long nobody comes.
+#[test]
+fn who_accepts_no_more_is_forgotten() {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    on(Kind::Sim, || async {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server).await;
+        let nobody = Arc::new(Nobody);
+        for _ in 0..10 {
+            let waker = Waker::from(nobody.clone());
+            let mut accept = Box::pin(listener.accept());
+            assert!(accept.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&nobody), 1);
+        let greeting = greet(&client, addr);
+        answer(&mut listener.accept().await.unwrap().0).await;
+        greeting.await.unwrap();
+    });
+}
+
 /// Who was woken may leave without having looked: then it is the others' turn.
 #[test]
 fn nobody_takes_a_wake_along() {
