@@ -173,6 +173,29 @@ on_each! {
         assert_eq!(a.unsent(), 0);
     }
 
+    async fn a_write_takes_what_there_is_room_for() {
+        let (mut a, mut b) = pair().await;
+        let reading = reseau::spawn(async move { while b.recv().await.unwrap().is_some() {} });
+        let (text, half) = (pattern(200_000), pattern(10_000));
+        let parts = [IoSlice::new(&half), IoSlice::new(&half), IoSlice::new(&text)];
+        // A record at least, and four at most.
+        for (window, most, pieces) in [
+            (1, 1 << 14, 10_000),
+            (1 << 10, 1 << 14, 10_000),
+            (20_001, 20_001, 20_000),
+            (60_000, 60_000, 20_000),
+            (1 << 20, 1 << 16, 20_000),
+        ] {
+            a.set_send_window(window);
+            assert_eq!(a.try_write(&text).unwrap(), most, "{window}");
+            a.flush().await.unwrap();
+            assert_eq!(a.try_write_vectored(&parts).unwrap(), pieces, "{window}");
+            a.flush().await.unwrap();
+        }
+        a.finish().await.unwrap();
+        reading.await.unwrap();
+    }
+
     async fn who_closes_gracefully_loses_nothing() {
         let (mut a, mut b) = pair().await;
         a.send(vec![1; 3000]).await.unwrap();
