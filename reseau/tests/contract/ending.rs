@@ -100,6 +100,7 @@ fn nothing_can_be_sent_after_finish(kind: Kind) {
         for _ in 0..2 {
             assert_eq!(client.send("more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
             assert_eq!(client.try_write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
+            assert_eq!(client.try_write(b"").unwrap_err().kind(), ErrorKind::BrokenPipe);
             client.writable().await.unwrap(); // Writing would say something.
         }
         client.flush().await.unwrap();

@@ -13,6 +13,7 @@ everywhere!(
     vectored_by_the_traits,
     halves_have_the_traits,
     close_by_the_trait_is_a_half_close,
+    nothing_needs_no_room,
     fill_buf_lends_and_consume_takes,
 );
 
@@ -128,7 +129,12 @@ fn close_by_the_trait_is_a_half_close(kind: Kind) {
     run(kind, async {
         let (mut client, mut server) = pair().await;
         client.write_all(&pattern(50_000)).await.unwrap();
+        assert_eq!(client.write(b"").await.unwrap(), 0);
         AsyncWriteExt::close(&mut client).await.unwrap();
+        for late in [&b"more"[..], b""] {
+            let told = client.write(late).await.unwrap_err();
+            assert_eq!(told.kind(), ErrorKind::BrokenPipe, "{late:?}");
+        }
         let mut got = Vec::new();
         server.read_to_end(&mut got).await.unwrap();
         assert!(got == pattern(50_000));
@@ -137,6 +143,17 @@ fn close_by_the_trait_is_a_half_close(kind: Kind) {
         got.clear();
         client.read_to_end(&mut got).await.unwrap();
         assert_eq!(got, b"and back");
+    });
+}
+
+fn nothing_needs_no_room(kind: Kind) {
+    run(kind, async {
+        let (mut client, _server) = pair().await;
+        while client.try_write(&[7; 1 << 16]).is_ok() {
+            settle().await;
+        }
+        assert_eq!(client.try_write(b"").unwrap(), 0);
+        assert_eq!(client.write(b"").await.unwrap(), 0);
     });
 }
 
