@@ -71,8 +71,6 @@ struct Greeting {
     engine: Engine,
     /// Encrypted and not sent yet.
     sealed: Vec<u8>,
-    /// What came behind the handshake.
-    left: Vec<u8>,
 }
 
 /// How far an arrival came.
@@ -270,7 +268,7 @@ impl Arrival {
 impl Greeting {
     fn new(stream: Stream, server: &Server) -> io::Result<Self> {
         let (engine, ..) = server.side().start(Chance::default())?;
-        Ok(Self { stream, engine, sealed: Vec::new(), left: Vec::new() })
+        Ok(Self { stream, engine, sealed: Vec::new() })
     }
 
     /// Goes on as far as it goes, and says what it waits for; for nothing if it is done.
@@ -291,7 +289,8 @@ impl Greeting {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
             match self.engine.feed(&space[..count]) {
-                Ok(fed) => self.left.extend_from_slice(&space[fed..count]),
+                // It has room for as much as is read at a time: nothing was decrypted before.
+                Ok(fed) => debug_assert_eq!(fed, count, "it is not read again"),
                 Err(broken) => {
                     // The peer is told why, if there is room; what counts is the first error.
                     let _ = self.send();
@@ -317,7 +316,7 @@ impl Greeting {
     }
 
     fn done(self) -> TlsStream {
-        TlsStream::new(self.stream, self.engine, self.left)
+        TlsStream::new(self.stream, self.engine, Vec::new())
     }
 }
 

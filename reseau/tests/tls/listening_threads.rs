@@ -314,6 +314,39 @@ fn who_does_not_wait_loses_nobody() {
     });
 }
 
+/// What a client says at once comes with the end of its handshake, and more of it than is decrypted
+/// at a time.
+#[test]
+fn what_comes_behind_a_handshake_is_kept() {
+    watched(|| {
+        let (client, server) = sides();
+        let (listener, addr) = listener(&server);
+        let said = pattern(300_000);
+        let (saying, all) = (client.clone(), said.clone());
+        let talking = thread::spawn(move || {
+            let mut stream = dial(&saying, addr).unwrap();
+            stream.write_all(&all).unwrap();
+            stream.finish().unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        });
+        listener.set_nonblocking(true);
+        let (mut stream, _) = loop {
+            match listener.accept() {
+                Ok(accepted) => break accepted,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            // Time enough for all that the client has to say.
+            thread::sleep(Duration::from_millis(20));
+        };
+        let mut heard = Vec::new();
+        stream.set_nonblocking(false).unwrap();
+        stream.read_to_end(&mut heard).unwrap();
+        assert!(heard == said, "{} bytes of {}", heard.len(), said.len());
+        stream.finish().unwrap();
+        talking.join().unwrap();
+    });
+}
+
 #[test]
 fn a_flight_that_does_not_fit_goes_out_in_parts() {
     use reseau::opt;
