@@ -290,7 +290,7 @@ impl Greeting {
             }
             match self.engine.feed(&space[..count]) {
                 // It has room for as much as is read at a time: nothing was decrypted before.
-                Ok(fed) => debug_assert_eq!(fed, count, "it is not read again"),
+                Ok(fed) => assert_eq!(fed, count, "it is not read again"),
                 Err(broken) => {
                     // The peer is told why, if there is room; what counts is the first error.
                     let _ = self.send();
