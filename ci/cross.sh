@@ -37,6 +37,7 @@ STAGES=(windows check macos freebsd musl aarch64 s390x i686 wasi sanitize)
 export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO=/usr/bin/cargo RUSTC_BOOTSTRAP=1
 export PATH=/usr/bin:$XLAB/venv/bin:$PATH CARGO_TERM_COLOR=never
 export WINEPREFIX=$XLAB/wine WINEDEBUG=-all
+export CARGO_INCREMENTAL=0
 # Wine and a busy machine are no hang.
 export RESEAU_TEST_LIMIT=${RESEAU_TEST_LIMIT:-300}
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTUP_TOOLCHAIN DISPLAY || true
