@@ -52,7 +52,8 @@ fn judge(name: &str, output: &Output) {
 }
 
 const CHILD: &str = "RESEAU_TEST_CHILD";
-const RUNNER: &str = "RESEAU_TEST_RUNNER";
+/// The emulator that runs this program, if one does (`ci/cross.sh`).
+pub(crate) const RUNNER: &str = "RESEAU_TEST_RUNNER";
 
 /// How many descriptors this process has, where that can be known.
 pub(crate) fn descriptors() -> usize {

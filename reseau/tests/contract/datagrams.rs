@@ -440,7 +440,13 @@ async fn member_of(kind: Kind, group: std::net::Ipv4Addr) -> Option<(UdpSocket, 
     let member = UdpSocket::bind("0.0.0.0:0").await.unwrap();
     let port = member.local_addr().unwrap().port();
     let (probe, at) = bound().await;
-    by_loopback(kind, &probe);
+    if let Err(error) = by_loopback(kind, &probe) {
+        // Linux always lets one choose; qemu's emulation of its calls knows no such option.
+        let emulated = std::env::var_os(crate::alone::RUNNER).is_some();
+        assert!(emulated && error.kind() == ErrorKind::Unsupported, "{error}");
+        crate::watchdog::say(&format!("skipped: groups on the loopback: {error}"));
+        return None;
+    }
     let joins = probe.join_multicast(group.into(), "lo").is_ok();
     let sends = joins && probe.send_to(b"probe", (group, at.port())).await.is_ok();
     assert!(sends || kind != Kind::Sim, "a world has groups");
@@ -452,9 +458,10 @@ async fn member_of(kind: Kind, group: std::net::Ipv4Addr) -> Option<(UdpSocket, 
 
 /// Sends what is for groups there. (A world has no other way.)
 #[cfg(target_os = "linux")]
-fn by_loopback(kind: Kind, sender: &UdpSocket) {
-    if kind != Kind::Sim {
-        sender.set(reseau::opt::MulticastInterface(std::net::Ipv4Addr::LOCALHOST)).unwrap();
+fn by_loopback(kind: Kind, sender: &UdpSocket) -> io::Result<()> {
+    match kind {
+        Kind::Sim => Ok(()),
+        _ => sender.set(reseau::opt::MulticastInterface(std::net::Ipv4Addr::LOCALHOST)),
     }
 }
 
@@ -471,7 +478,7 @@ fn members_of_a_group_hear_it(kind: Kind) {
             }
             member.join_multicast(group.into(), 1).unwrap_err(); // Once is enough.
             let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            by_loopback(kind, &sender);
+            by_loopback(kind, &sender).unwrap();
             sender.send_to(b"all", (group, port)).await.unwrap();
             let (count, from) = member.recv_from(&mut [0; 8]).await.unwrap();
             assert_eq!((count, from), (3, sender.local_addr().unwrap()));
@@ -504,7 +511,7 @@ fn members_may_choose_whom_they_hear(kind: Kind) {
         let twice = member.join_ssm(group.into(), friend.ip(), "lo").unwrap_err();
         assert_eq!(twice.kind(), ErrorKind::AddrNotAvailable);
         for sender in &senders {
-            by_loopback(kind, sender);
+            by_loopback(kind, sender).unwrap();
             sender.send_to(b"mine", (group, port)).await.unwrap();
         }
         assert_eq!(member.recv_from(&mut [0; 8]).await.unwrap(), (4, friend));
