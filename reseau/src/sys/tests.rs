@@ -253,15 +253,15 @@ fn interrupting<T: Send + 'static>(
     assert_eq!(set, 0);
     let (named, name) = mpsc::channel();
     let running = thread::spawn(move || {
-        // SAFETY: it has no conditions.
-        named.send(unsafe { libc::pthread_self() }).unwrap();
+        // SAFETY: it has no conditions. (musl's is a pointer, which channels do not take.)
+        named.send(unsafe { libc::pthread_self() } as usize).unwrap();
         call()
     });
     let name = name.recv().unwrap();
     let interrupt = || {
         for _ in 0..20 {
             // SAFETY: the thread is not joined yet, so its name is good.
-            unsafe { libc::pthread_kill(name, libc::SIGUSR1) };
+            unsafe { libc::pthread_kill(name as libc::pthread_t, libc::SIGUSR1) };
             thread::sleep(Duration::from_millis(2));
         }
     };
