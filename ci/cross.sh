@@ -50,7 +50,10 @@ setup() {
     for stage in "${wanted[@]}"; do
         case $stage in
             windows) debs+=(gcc-mingw-w64-x86-64-win32 wine64 wine libwine) ;;
-            macos | freebsd | musl) wheels+=(ziglang==0.15.2 cargo-zigbuild==0.24.0) ;;
+            macos | freebsd | musl)
+                [ "$stage" != macos ] || debs+=(lld-22)
+                wheels+=(ziglang==0.15.2 cargo-zigbuild==0.24.0)
+                ;;
             aarch64) debs+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user) ;;
             s390x) debs+=(gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user) ;;
             i686) debs+=(gcc-i686-linux-gnu libc6-dev-i386-cross libc6-i386 lib32gcc-s1) ;;
@@ -207,6 +210,13 @@ check() {
 }
 
 macos() {
+    zig
+    sdk
+    # zig compiles the C; its linker ends by a fault on programs that have aws-lc in them.
+    local flags="-Clinker=ld64.lld-22 -Clinker-flavor=ld64.lld -Lnative=$XLAB/sdk \
+        -Lframework=$XLAB/sdk -Clink-arg=-w"
+    export CARGO_TARGET_AARCH64_APPLE_DARWIN_RUSTFLAGS=$flags
+    export CARGO_TARGET_X86_64_APPLE_DARWIN_RUSTFLAGS=$flags
     link aarch64-apple-darwin
     link x86_64-apple-darwin
 }
@@ -318,6 +328,34 @@ lint() {
 tests() {
     cargo test --no-fail-fast "${STD[@]}" --target "$1" "${@:2}" "${PACKAGES[@]}" "${FEAT[@]}" -- \
         "${TEST_ARGS[@]}"
+}
+
+# Apple's SDK cannot be had here. zig brings what libSystem has; of the frameworks these stubs name
+# what the crates declare, so a link shows that nothing else is missing.
+sdk() {
+    local framework crate about at
+    mkdir -p "$XLAB/sdk"
+    for at in libSystem libc libm libiconv; do
+        cp "${CARGO_ZIGBUILD_ZIG_PATH%/*}/lib/libc/darwin/libSystem.tbd" "$XLAB/sdk/$at.tbd"
+    done
+    about=$(cargo metadata --format-version 1 --filter-platform aarch64-apple-darwin)
+    for framework in CoreFoundation Security; do
+        case $framework in
+            CoreFoundation) crate=core-foundation-sys ;;
+            Security) crate=security-framework-sys ;;
+        esac
+        crate=$(grep -Eo "\"[^\"]*/$crate-[0-9.]+/Cargo.toml\"" <<<"$about" | head -1 | tr -d '"')
+        at=$XLAB/sdk/$framework.framework
+        mkdir -p "$at"
+        {
+            printf '%s\n' '--- !tapi-tbd' 'tbd-version: 4' 'targets: [ arm64-macos, x86_64-macos ]'
+            echo "install-name: '/System/Library/Frameworks/$framework.framework/$framework'"
+            printf '%s\n' 'exports:' '  - targets: [ arm64-macos, x86_64-macos ]' '    symbols:'
+            grep -rhoE 'pub (fn|static( mut)?) \w+|link_name = "[^"]+' "${crate%Cargo.toml}src" |
+                sed -E "s/.*[ \"](.+)/      - '_\1'/" | sort -u
+            echo ...
+        } >"$at/$framework.tbd"
+    done
 }
 
 link() {
