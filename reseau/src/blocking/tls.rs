@@ -227,7 +227,7 @@ impl TlsStream {
     /// Sends what the protocol itself has to say, if nobody sends already: who does will send it
     /// too, or the next. It never waits: who reads must not wait for a peer that does not.
     fn answer(&self) {
-        if let Some(mut outgoing) = self.link.outgoing.at_once()
+        if let Some(mut outgoing) = self.link.outgoing.briefly()
             && !outgoing.spoilt
         {
             if outgoing.sealed.is_empty() {
@@ -419,7 +419,7 @@ impl Drop for TlsStream {
             return; // Of several that go at once, one is the last.
         }
         let role = lock(&self.link.engine).role();
-        if let Some(mut outgoing) = self.link.outgoing.at_once()
+        if let Some(mut outgoing) = self.link.outgoing.soon()
             && !outgoing.spoilt
             && !outgoing.sealed.is_empty()
         {

@@ -220,29 +220,35 @@ fn ending_one_direction_leaves_the_other() {
     });
 }
 
+/// Also if the reader was about to wait: it looks whether there is something to answer then, and
+/// that is no writing.
 #[test]
 fn to_end_both_says_so_and_wakes_who_waits() {
     watched(|| {
         let (client, server) = sides();
-        let (a, b) = pair_of(&client, &server.tickets(false));
-        let other = a.try_clone().unwrap();
-        let (begins, begun) = channel();
-        let reading = thread::spawn(move || {
-            begins.send(()).unwrap();
-            (&other).read(&mut [0])
-        });
-        begun.recv().unwrap();
-        if cfg!(windows) {
-            // Wine wakes nobody; and nobody needs to be woken where the peer ends, too.
-            drop(b);
-            let _ = reading.join().unwrap();
-            return;
-        }
-        a.shutdown(Shutdown::Both).unwrap();
-        assert_eq!(reading.join().unwrap().unwrap(), 0);
-        assert_eq!((&b).read(&mut [0]).unwrap(), 0, "it was told, and is no cut");
-        assert_eq!((&a).write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let server = server.tickets(false);
+        (0..20).for_each(|_| end_both(pair_of(&client, &server)));
     });
+}
+
+fn end_both((a, b): (TlsStream, TlsStream)) {
+    let other = a.try_clone().unwrap();
+    let (begins, begun) = channel();
+    let reading = thread::spawn(move || {
+        begins.send(()).unwrap();
+        (&other).read(&mut [0])
+    });
+    begun.recv().unwrap();
+    if cfg!(windows) {
+        // Wine wakes nobody; and nobody needs to be woken where the peer ends, too.
+        drop(b);
+        let _ = reading.join().unwrap();
+        return;
+    }
+    a.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(reading.join().unwrap().unwrap(), 0);
+    assert_eq!((&b).read(&mut [0]).unwrap(), 0, "it was told, and is no cut");
+    assert_eq!((&a).write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
 /// With a writer in the middle of a record there is no way to say so.

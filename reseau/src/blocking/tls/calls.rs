@@ -167,7 +167,7 @@ impl TlsStream {
 
     /// Says that nothing more will be written, if that needs no waiting.
     fn part(&self) {
-        if let Some(mut outgoing) = self.link.outgoing.at_once()
+        if let Some(mut outgoing) = self.link.outgoing.soon()
             && !outgoing.spoilt
         {
             lock(&self.link.engine).finish();

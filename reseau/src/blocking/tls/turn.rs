@@ -18,6 +18,8 @@ pub(super) struct Turn<T> {
 struct Place<T> {
     /// Nothing is there while somebody has it.
     what: Option<T>,
+    /// Whoever has it gives it back without waiting for anything.
+    brief: bool,
     /// How many wait: to wake nobody would be a call of the system, too.
     waiting: usize,
 }
@@ -31,12 +33,32 @@ pub(super) struct Taken<'a, T> {
 
 impl<T> Turn<T> {
     pub(super) fn new(what: T) -> Self {
-        Self { place: Mutex::new(Place { what: Some(what), waiting: 0 }), free: Condvar::new() }
+        let place = Place { what: Some(what), brief: false, waiting: 0 };
+        Self { place: Mutex::new(place), free: Condvar::new() }
     }
 
-    /// If it is nobody's.
-    pub(super) fn at_once(&self) -> Option<Taken<'_, T>> {
-        let what = lock(&self.place).what.take()?;
+    /// If it is nobody's, or only briefly somebody's.
+    pub(super) fn soon(&self) -> Option<Taken<'_, T>> {
+        let mut place = lock(&self.place);
+        loop {
+            if let Some(what) = place.what.take() {
+                return Some(Taken { turn: self, what: Some(what) });
+            }
+            if !place.brief {
+                return None;
+            }
+            place.waiting += 1;
+            place = self.free.wait(place).unwrap_or_else(PoisonError::into_inner);
+            place.waiting -= 1;
+        }
+    }
+
+    /// If it is nobody's, for somebody who will not wait for anything while it is his: to others
+    /// it is as good as free.
+    pub(super) fn briefly(&self) -> Option<Taken<'_, T>> {
+        let mut place = lock(&self.place);
+        let what = place.what.take()?;
+        place.brief = true;
         Some(Taken { turn: self, what: Some(what) })
     }
 
@@ -46,7 +68,7 @@ impl<T> Turn<T> {
         &self,
         limit: impl FnOnce() -> io::Result<Option<(Instant, io::Error)>>,
     ) -> io::Result<Taken<'_, T>> {
-        if let Some(mine) = self.at_once() {
+        if let Some(mine) = self.soon() {
             return Ok(mine);
         }
         let mut limit = limit()?;
@@ -92,6 +114,7 @@ impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         let mut place = lock(&self.turn.place);
         place.what = self.what.take();
+        place.brief = false;
         let waiting = place.waiting > 0;
         drop(place);
         if waiting {
@@ -114,8 +137,8 @@ mod tests {
     #[test]
     fn nobody_waits_longer_than_he_wants_to() {
         let turn = Turn::new(0);
-        let mine = turn.at_once().unwrap();
-        assert!(turn.at_once().is_none());
+        let mine = turn.soon().unwrap();
+        assert!(turn.soon().is_none());
         let soon = clock::real() + Duration::from_millis(10);
         let late = turn.take(|| Ok(Some((soon, io::ErrorKind::TimedOut.into()))));
         assert_eq!(late.err().unwrap().kind(), io::ErrorKind::TimedOut);
@@ -123,6 +146,32 @@ mod tests {
         assert_eq!(refused.err().unwrap().kind(), io::ErrorKind::WouldBlock);
         drop(mine);
         assert!(turn.take(|| Err(io::ErrorKind::WouldBlock.into())).is_ok(), "nobody has it");
+    }
+
+    #[test]
+    fn who_has_it_briefly_is_in_nobodys_way() {
+        type Way = fn(&Turn<u8>) -> Option<Taken<'_, u8>>;
+        let ways: [Way; 2] =
+            [Turn::soon, |turn| turn.take(|| Err(io::ErrorKind::WouldBlock.into())).ok()];
+        watched(move || {
+            let turn = &Turn::new(0);
+            for way in ways {
+                let mut mine = turn.briefly().unwrap();
+                assert!(turn.briefly().is_none());
+                thread::scope(|scope| {
+                    let other = scope.spawn(|| way(turn).map(|theirs| *theirs));
+                    while lock(&turn.place).waiting == 0 {
+                        thread::yield_now();
+                    }
+                    *mine += 1;
+                    let given = *mine;
+                    drop(mine);
+                    assert_eq!(other.join().unwrap(), Some(given));
+                });
+            }
+            let _mine = turn.soon();
+            assert!(turn.soon().is_none(), "this one may keep it");
+        });
     }
 
     #[test]
@@ -144,7 +193,7 @@ mod tests {
                     });
                 }
             });
-            assert_eq!(*turn.at_once().unwrap(), 2000);
+            assert_eq!(*turn.soon().unwrap(), 2000);
         });
     }
 }
