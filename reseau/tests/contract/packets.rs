@@ -73,7 +73,12 @@ fn a_packet_that_does_not_fit_says_so(kind: Kind) {
 
 #[cfg(target_os = "linux")]
 fn circumstances_are_true(kind: Kind) {
-    run(kind, async {
+    let emulated = std::env::var_os(crate::alone::RUNNER).is_some();
+    if emulated && cfg!(target_endian = "big") {
+        // Emulators hand on the numbers of control data as they are.
+        return crate::watchdog::say("skipped: control data in the other byte order");
+    }
+    run(kind, async move {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(a) = UdpSocket::bind(host).await else { continue };
             let b = UdpSocket::bind(host).await.unwrap();
@@ -87,8 +92,12 @@ fn circumstances_are_true(kind: Kind) {
             assert_eq!(packet.local, Some(b.local_addr().unwrap().ip()));
             assert_eq!((packet.ecn, packet.ttl), (Some(Ecn::Ect0), Some(33)));
             assert!(packet.interface.is_some_and(|index| index > 0));
-            let at = packet.at.expect("the time of its arrival");
-            assert!(at >= before && at <= SystemTime::now() + Duration::from_secs(2));
+            match packet.at {
+                None => assert!(emulated, "the time of its arrival is told"),
+                Some(at) => {
+                    assert!(at >= before && at <= SystemTime::now() + Duration::from_secs(2));
+                }
+            }
             // A wish is of one datagram, not of the socket.
             a.send_to(b"plain", b.local_addr().unwrap()).await.unwrap();
             let plain = b.recv_packet(&mut [0; 64]).await.unwrap();
