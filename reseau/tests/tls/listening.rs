@@ -530,20 +530,16 @@ fn each_has_its_own_deadline() {
 /// Futures that are dropped leave nothing behind, however long nobody comes.
 #[test]
 fn who_accepts_no_more_is_forgotten() {
-    struct Nobody;
-    impl Wake for Nobody {
-        fn wake(self: Arc<Self>) {}
-    }
     on(Kind::Sim, || async {
         let (client, server) = sides();
         let (listener, addr) = listener(&server).await;
-        let nobody = Arc::new(Nobody);
+        let woken = Arc::new(Woken::default());
         for _ in 0..10 {
-            let waker = Waker::from(nobody.clone());
+            let waker = Waker::from(woken.clone());
             let mut accept = Box::pin(listener.accept());
             assert!(accept.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
-        assert_eq!(Arc::strong_count(&nobody), 1);
+        assert_eq!(Arc::strong_count(&woken), 1);
         let greeting = greet(&client, addr);
         answer(&mut listener.accept().await.unwrap().0).await;
         greeting.await.unwrap();
@@ -553,16 +549,10 @@ fn who_accepts_no_more_is_forgotten() {
 /// Who was woken may leave without having looked: then it is the others' turn.
 #[test]
 fn nobody_takes_a_wake_along() {
-    struct Woken(AtomicUsize);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     on(Kind::Sim, || async {
         let (client, server) = sides();
         let (listener, addr) = listener(&server).await;
-        let wakers: Vec<_> = (0..2).map(|_| Arc::new(Woken(AtomicUsize::new(0)))).collect();
+        let wakers: Vec<_> = (0..2).map(|_| Arc::new(Woken::default())).collect();
         let wait = |woken: &Arc<Woken>| {
             let mut accept = Box::pin(listener.accept());
             let waker = Waker::from(woken.clone());
@@ -586,4 +576,14 @@ fn nobody_takes_a_wake_along() {
         answer(&mut accept.await.unwrap().0).await;
         greeting.await.unwrap();
     });
+}
+
+/// Counts how often it is.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
