@@ -442,16 +442,15 @@ async fn member_of(kind: Kind, group: std::net::Ipv4Addr) -> Option<(UdpSocket, 
     let (probe, at) = bound().await;
     if let Err(error) = by_loopback(kind, &probe) {
         // Linux always lets one choose; qemu's emulation of its calls knows no such option.
-        let emulated = std::env::var_os(crate::alone::RUNNER).is_some();
-        assert!(emulated && error.kind() == ErrorKind::Unsupported, "{error}");
-        crate::watchdog::say(&format!("skipped: groups on the loopback: {error}"));
+        assert!(crate::alone::emulated() && error.kind() == ErrorKind::Unsupported, "{error}");
+        crate::stage::say_skipped(&format!("groups on the loopback: {error}"));
         return None;
     }
     let joins = probe.join_multicast(group.into(), "lo").is_ok();
     let sends = joins && probe.send_to(b"probe", (group, at.port())).await.is_ok();
     assert!(sends || kind != Kind::Sim, "a world has groups");
     if !sends {
-        crate::watchdog::say("no multicast on loopback here: skipped");
+        crate::stage::say_skipped("no multicast on the loopback here");
     }
     sends.then_some((member, port))
 }

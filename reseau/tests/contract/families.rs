@@ -1,7 +1,6 @@
 //! One socket for both families, or one for each: the same on every kernel.
 use crate::everywhere;
-use crate::stage::{drain, has_v6, run, settle};
-use crate::watchdog::say;
+use crate::stage::{drain, has_v6, run, say_skipped, settle};
 use futures_lite::future::zip;
 use reseau::{Inet, Kind, Socket, TcpListener, TcpSocket, TcpStream, UdpSocket, kind, opt};
 use std::io::ErrorKind;
@@ -31,7 +30,7 @@ fn listener(only_v6: bool, on: Kind) -> Option<(TcpListener, u16)> {
 fn here<T>(on: Kind, opened: std::io::Result<T>) -> Option<T> {
     if let Err(error) = &opened {
         assert_ne!(on, Kind::Sim, "a world has IPv6: {error}");
-        say(&format!("skipped: no IPv6 here: {error}"));
+        say_skipped(&format!("no IPv6 here: {error}"));
     }
     opened.ok()
 }

@@ -73,12 +73,11 @@ fn a_packet_that_does_not_fit_says_so(kind: Kind) {
 
 #[cfg(target_os = "linux")]
 fn circumstances_are_true(kind: Kind) {
-    let emulated = std::env::var_os(crate::alone::RUNNER).is_some();
-    if emulated && cfg!(target_endian = "big") {
+    if crate::alone::emulated() && cfg!(target_endian = "big") {
         // Emulators hand on the numbers of control data as they are.
-        return crate::watchdog::say("skipped: control data in the other byte order");
+        return crate::stage::say_skipped("control data in the other byte order");
     }
-    run(kind, async move {
+    run(kind, async {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(a) = UdpSocket::bind(host).await else { continue };
             let b = UdpSocket::bind(host).await.unwrap();
@@ -93,7 +92,7 @@ fn circumstances_are_true(kind: Kind) {
             assert_eq!((packet.ecn, packet.ttl), (Some(Ecn::Ect0), Some(33)));
             assert!(packet.interface.is_some_and(|index| index > 0));
             match packet.at {
-                None => assert!(emulated, "the time of its arrival is told"),
+                None => assert!(crate::alone::emulated(), "the time of its arrival is told"),
                 Some(at) => {
                     assert!(at >= before && at <= SystemTime::now() + Duration::from_secs(2));
                 }
