@@ -2,7 +2,7 @@
 use super::*;
 use crate::sys::{Kind, Side};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Shutdown;
 
 /// A socket of the system and one of a world that should not be told apart.
@@ -20,7 +20,10 @@ struct Stage {
     twins: Vec<Option<Twins>>,
     /// By side (system, world) and port: the number of the socket.
     ports: [BTreeMap<u16, usize>; 2],
-    /// A port was given out again: from now on its number does not tell whose it was.
+    /// By side: the ports of sockets that were closed.
+    left: [BTreeSet<u16>; 2],
+    /// A port was given out again: from now on its number does not tell whose it was, and who is
+    /// connected to it hears the new owner. Linux takes ports at random, so it happens.
     muddled: bool,
     born: usize,
 }
@@ -34,6 +37,7 @@ impl Stage {
             kind,
             twins: Vec::new(),
             ports: Default::default(),
+            left: Default::default(),
             muddled: false,
             born: 0,
         };
@@ -110,9 +114,10 @@ impl Stage {
     /// Remembers who has which port.
     fn note(&mut self, place: usize) {
         if let Some((Addr::Inet(os), Addr::Inet(sim))) = self.names(place) {
-            for (ports, port) in self.ports.iter_mut().zip([os.port(), sim.port()]) {
-                let before = ports.insert(port, place);
+            for (side, port) in [os.port(), sim.port()].into_iter().enumerate() {
+                let before = self.ports[side].insert(port, place);
                 self.muddled |= before.is_some_and(|before| before != place);
+                self.muddled |= self.left[side].contains(&port);
             }
         }
     }
@@ -187,6 +192,10 @@ impl Stage {
     }
 
     fn close(&mut self, place: usize) {
+        if let Some((Addr::Inet(os), Addr::Inet(sim))) = self.names(place) {
+            self.left[0].insert(os.port());
+            self.left[1].insert(sim.port());
+        }
         self.twins[place] = None;
         settle(&self.world);
         if self.kind == Kind::Dgram {
