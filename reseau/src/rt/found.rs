@@ -355,7 +355,7 @@ fn kicks_while_a_loop_drains(kind: Kind) {
         std::thread::sleep(Duration::from_millis(100));
         slow.close();
         drop(slow);
-        let ending = std::thread::spawn(move || group.stop(Duration::from_secs(2)));
+        let ending = std::thread::spawn(move || group.stop(Duration::from_secs(60)));
         std::thread::sleep(Duration::from_millis(300));
         // The door is closed, and the loop still sends for `slow`.
         a.close();
