@@ -211,7 +211,7 @@ impl Named for UDPSocket {
 
 impl Bindable for TCPServer {
     fn take(&self, addr: InetAddr, bind: Bind) -> Result<(), Error> {
-        self.bind_at(&addr.std().into(), bind)
+        self.bind_at(addr.std(), bind)
     }
 }
 

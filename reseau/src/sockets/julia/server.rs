@@ -1,6 +1,6 @@
 //! Listeners: `TCPServer`, `listen`, `listenany`, `accept`.
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "tls")]
@@ -113,8 +113,9 @@ impl From<u32> for Listen {
 enum State {
     /// Without an address.
     Init,
-    Bound(Plain, Option<Claim>),
-    Listening(Arc<Shared>, Option<Claim>),
+    Bound(Plain),
+    /// The claim goes first, so that nobody finds the file of a server that is gone.
+    Listening(Option<Claim>, Arc<Shared>),
     Closed,
 }
 
@@ -308,52 +309,37 @@ impl TCPServer {
     }
 
     /// Takes an address; the error is the system's.
-    pub(super) fn bind_at(&self, addr: &Addr, bind: Bind) -> Result<(), Error> {
+    pub(super) fn bind_at(&self, addr: SocketAddr, bind: Bind) -> Result<(), Error> {
         let mut state = self.0.0.lock();
         if !matches!(*state, State::Init) {
             return Err(Error::state("TCPServer is not in initialization state"));
         }
-        *state = match addr {
-            Addr::Inet(inet) => {
-                let domain = if inet.is_ipv4() { AF_INET } else { AF_INET6 };
-                let plain = Plain::open(domain, SOCK_STREAM, 0)?;
-                if inet.is_ipv6() {
-                    plain.socket().set_only_v6(bind.ipv6only)?;
-                }
-                if sys::REUSE_ADDRESS {
-                    plain.socket().set_reuse_address(true)?;
-                }
-                plain.bind(addr)?;
-                State::Bound(plain, None)
-            }
-            _ => {
-                let take = || {
-                    let plain = Plain::open(AF_UNIX, SOCK_STREAM, 0)?;
-                    plain.bind(addr)?;
-                    Ok(plain)
-                };
-                let (plain, claim) = sys::claimed(addr, Kind::Stream, take)?;
-                State::Bound(plain, claim)
-            }
-        };
+        let domain = if addr.is_ipv4() { AF_INET } else { AF_INET6 };
+        let plain = Plain::open(domain, SOCK_STREAM, 0)?;
+        if addr.is_ipv6() {
+            plain.socket().set_only_v6(bind.ipv6only)?;
+        }
+        if sys::REUSE_ADDRESS {
+            plain.socket().set_reuse_address(true)?;
+        }
+        plain.bind(&addr.into())?;
+        *state = State::Bound(plain);
         Ok(())
     }
 
+    /// Listens on the address it has.
     fn start(&self, how: &Listen) -> Result<(), Error> {
         #[cfg(feature = "tls")]
-        if let Some(server) = how.server()? {
-            // It listens once, and so whoever accepts finds it.
-            let _ = self.0.0.tls.set(server);
-        }
+        self.secure(how)?;
         let mut state = self.0.0.lock();
         match std::mem::replace(&mut *state, State::Closed) {
-            State::Bound(plain, claim) => match plain.listen(how.backlog) {
+            State::Bound(plain) => match plain.listen(how.backlog) {
                 Ok(()) => {
-                    *state = State::Listening(Arc::new(Shared::new(plain)), claim);
+                    *state = State::Listening(None, Arc::new(Shared::new(plain)));
                     Ok(())
                 }
                 Err(error) => {
-                    *state = State::Bound(plain, claim);
+                    *state = State::Bound(plain);
                     Err(error.into())
                 }
             },
@@ -364,10 +350,36 @@ impl TCPServer {
         }
     }
 
+    /// Listens at a path, which a new server takes. Whoever else wants it must not find a socket
+    /// that refuses, as only the dead do: from its first moment to the last it listens.
+    fn claim(&self, addr: &Addr, how: &Listen) -> Result<(), Error> {
+        #[cfg(feature = "tls")]
+        self.secure(how)?; // That may take its time, and fail.
+        let take = || {
+            let plain = Plain::open(AF_UNIX, SOCK_STREAM, 0)?;
+            plain.bind(addr)?;
+            plain.listen(how.backlog)?;
+            Ok(plain)
+        };
+        let (plain, claim) = sys::claimed(addr, Kind::Stream, take)?;
+        *self.0.0.lock() = State::Listening(claim, Arc::new(Shared::new(plain)));
+        Ok(())
+    }
+
+    /// Speaks TLS, if the keywords say so.
+    #[cfg(feature = "tls")]
+    fn secure(&self, how: &Listen) -> Result<(), Error> {
+        if let Some(server) = how.server()? {
+            // It listens once, and so whoever accepts finds it.
+            let _ = self.0.0.tls.set(server);
+        }
+        Ok(())
+    }
+
     pub(super) fn addr(&self) -> Result<Addr, Error> {
         match &*self.0.0.lock() {
-            State::Bound(plain, _) => Ok(plain.local_addr()?),
-            State::Listening(socket, _) => Ok(socket.get()?.local_addr()?),
+            State::Bound(plain) => Ok(plain.local_addr()?),
+            State::Listening(_, socket) => Ok(socket.get()?.local_addr()?),
             State::Init | State::Closed => Err(Error::argument("the server has no address")),
         }
     }
@@ -387,9 +399,9 @@ impl Server {
 
     fn listening(&self) -> Result<Arc<Shared>, Error> {
         match &*self.lock() {
-            State::Listening(socket, _) => Ok(Arc::clone(socket)),
+            State::Listening(_, socket) => Ok(Arc::clone(socket)),
             State::Closed => Err(crate::sockets::plain::gone().into()),
-            State::Init | State::Bound(..) => {
+            State::Init | State::Bound(_) => {
                 Err(Error::argument("the server does not listen: call `listen` first"))
             }
         }
@@ -397,10 +409,8 @@ impl Server {
 
     fn close(&self) {
         let state = std::mem::replace(&mut *self.lock(), State::Closed);
-        if let State::Listening(socket, claim) = state {
-            {
-                let _first = claim; // So that nobody finds the file of a server that is gone.
-            }
+        if let State::Listening(claim, socket) = state {
+            drop(claim);
             socket.close();
         }
     }
@@ -429,8 +439,13 @@ impl Drop for Owner {
 /// A server that has that address, and listens.
 fn at(addr: &Addr, how: &Listen) -> Result<TCPServer, Error> {
     let server = TCPServer::new();
-    server.bind_at(addr, Bind::default())?;
-    server.start(how)?;
+    match addr {
+        Addr::Inet(inet) => {
+            server.bind_at(*inet, Bind::default())?;
+            server.start(how)?;
+        }
+        _ => server.claim(addr, how)?,
+    }
     Ok(server)
 }
 

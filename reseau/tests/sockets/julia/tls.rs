@@ -1,5 +1,5 @@
 //! TLS: rows A135 to A138, and N13.
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -213,6 +213,50 @@ fn a136_a_server_speaks_tls() {
         assert!(client.eof().unwrap());
         server.close();
         task.wait().unwrap();
+    });
+}
+
+/// A server of TLS at a path whose certificate is long in coming, and somebody who wants the path
+/// meanwhile: one of them has it.
+#[cfg(unix)]
+#[test]
+fn a_path_is_taken_once() {
+    use reseau::blocking::unix::{UnixListener, UnixStream};
+    use std::os::unix::fs::OpenOptionsExt;
+    watched(|| {
+        let papers = Papers::new();
+        let (pipe, path) = (papers.dir.join("pipe"), papers.dir.join("socket"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (ssl_cert, ssl_key) = (Some(pipe.clone()), Some(papers.key.clone()));
+        let how = Listen { tls: true, ssl_cert, ssl_key, ..Listen::default() };
+        let at = path.clone();
+        let listening = thread::spawn(move || listen_with(at, how));
+        let mut writer = std::fs::OpenOptions::new();
+        writer.write(true).custom_flags(libc::O_NONBLOCK);
+        let mut writer = loop {
+            match writer.open(&pipe) {
+                Ok(writer) => break writer, // It is being read.
+                Err(error) if error.raw_os_error() == Some(libc::ENXIO) => thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let claimed = UnixListener::claim(&path);
+        writer.write_all(&std::fs::read(&papers.cert).unwrap()).unwrap();
+        drop(writer);
+        let listening = listening.join().unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
+        match (&claimed, &listening) {
+            (Ok(claimed), Err(Error::IOError(error))) => {
+                assert_eq!(error.kind(), ErrorKind::AddrInUse);
+                claimed.accept().unwrap();
+            }
+            (Err(error), Ok(listening)) => {
+                assert_eq!(error.kind(), ErrorKind::AddrInUse);
+                accept(listening).unwrap();
+            }
+            both => panic!("{both:?}"),
+        }
     });
 }
 
