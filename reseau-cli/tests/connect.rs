@@ -206,6 +206,70 @@ fn silence_ends_it_where_that_is_wanted() {
     drop(go);
 }
 
+/// A `connect` that waits in vain for room in its stdout, with the first of two answers, while the
+/// second is there for it and stdin has ended: what it prints before its end when there is room.
+#[cfg(unix)]
+#[allow(clippy::disallowed_methods)]
+fn what_a_slow_reader_gets(endpoint: &str, second: impl FnOnce()) -> Vec<u8> {
+    let (reader, writer, full) = program::full_pipe();
+    let arguments = ["connect", "-v", "--progress=always", "--wait", "0.1", endpoint];
+    let mut program = Program::start_with(&arguments, |command| {
+        command.stdin(Stdio::piped()).stdout(writer);
+    });
+    let mut stdin = program.take_stdin();
+    stdin.write_all(b"asked").unwrap();
+    program.news("| received 5 B, ");
+    second();
+    drop(stdin);
+    program.news("stdin has ended");
+    // Some times what it waits for: none is silence. Where it has not seen so many, it has not
+    // ended either.
+    thread::sleep(std::time::Duration::from_secs(1));
+    let (status, bytes, errors) = program.end_read(reader);
+    assert_eq!(status.code(), Some(0), "{errors}");
+    bytes.strip_prefix(&full[..]).expect("what was there before").to_vec()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_is_slow_is_no_silence() {
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let addr = serve(move |mut stream| {
+        stream.read_exact(&mut [0; 5]).unwrap();
+        stream.write_all(b"first").unwrap();
+        gone.recv_timeout(LIMIT).unwrap();
+        stream.write_all(&[b'2'; 30_000]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        tell.send(()).unwrap();
+    });
+    let bytes = what_a_slow_reader_gets(&addr.to_string(), || {
+        go.send(()).unwrap();
+        told.recv_timeout(LIMIT).unwrap();
+    });
+    assert!(bytes == [&b"first"[..], &[b'2'; 30_000]].concat(), "only {} bytes", bytes.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_is_slow_is_no_silence_of_datagrams() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let addr = socket.local_addr().unwrap();
+    let answer = socket.try_clone().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let (_, peer) = socket.recv_from(&mut [0; 100]).unwrap();
+        socket.send_to(b"first", peer).unwrap();
+        tell.send(peer).unwrap();
+    });
+    let bytes = what_a_slow_reader_gets(&format!("udp://{addr}"), || {
+        let peer = told.recv_timeout(LIMIT).unwrap();
+        answer.send_to(b" and second", peer).unwrap();
+    });
+    assert_eq!(String::from_utf8_lossy(&bytes), "first and second");
+}
+
 #[test]
 fn without_stdin_nothing_is_sent_and_nothing_ended() {
     let (tell, told) = std::sync::mpsc::channel();

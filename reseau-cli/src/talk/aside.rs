@@ -73,11 +73,6 @@ impl Aside {
         self.verbose
     }
 
-    /// The bytes from the peer so far.
-    pub(super) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
     /// From now on bytes may go through.
     pub(super) fn begin(&self) {
         let now = clock::now();

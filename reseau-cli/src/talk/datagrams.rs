@@ -11,7 +11,8 @@ use reseau::dns::services::{self, Protocol};
 use reseau::{Addr, Resolver, UdpSocket, timeout};
 
 use super::Orders;
-use super::input::{Input, print};
+use super::input::Input;
+use super::output::Output;
 use super::pump::Trouble;
 use crate::failure::Failure;
 
@@ -44,7 +45,7 @@ pub(super) async fn listen(orders: &Orders) -> Result<(), Failure> {
         orders.aside.note(format_args!("{count} bytes from {peer}"));
         orders.aside.begin();
         orders.aside.count_received(count);
-        if let Err(error) = print(bytes[..count].to_vec()).await {
+        if let Err(error) = Output::stdout().print(bytes[..count].to_vec()).await {
             return Failure::output(&error);
         }
         if !orders.keep {
@@ -57,7 +58,7 @@ pub(super) async fn listen(orders: &Orders) -> Result<(), Failure> {
 /// Each piece of stdin is a message, so a line is where a person types. It ends when stdin has, and
 /// nothing has come for a while; without stdin, never.
 async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Result<(), Failure> {
-    let aside = &orders.aside;
+    let (aside, output) = (&orders.aside, Output::stdout());
     aside.begin();
     let up = async {
         while let Some(bytes) = input.next(PIECE).await.map_err(Trouble::Input)? {
@@ -72,7 +73,7 @@ async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Re
         loop {
             let count = socket.recv(&mut bytes).await.map_err(Trouble::Peer)?;
             aside.count_received(count);
-            print(bytes[..count].to_vec()).await.map_err(Trouble::Output)?;
+            output.print(bytes[..count].to_vec()).await.map_err(Trouble::Output)?;
         }
     };
     let (mut up, mut down) = (pin!(up), pin!(down));
@@ -89,10 +90,10 @@ async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Re
         let end = match orders.wait.or(silence).filter(|_| !sending) {
             None => moved.await,
             Some(wait) => {
-                let heard = aside.received();
+                let prints = output.prints();
                 match timeout(wait, moved).await {
                     Ok(end) => end,
-                    Err(_) if aside.received() == heard => return Ok(()),
+                    Err(_) if output.is_silent_since(prints) => return Ok(()),
                     Err(_) => continue,
                 }
             }

@@ -1,6 +1,6 @@
-//! stdin and stdout for tasks, which must not wait for them.
+//! stdin for tasks, which must not wait for it.
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::pin::Pin;
 
 use reseau::offload;
@@ -42,14 +42,4 @@ fn read(most: usize) -> io::Result<Vec<u8>> {
     };
     bytes.truncate(count);
     Ok(bytes)
-}
-
-/// Writes all of it to stdout.
-pub(super) async fn print(bytes: impl AsRef<[u8]> + Send + 'static) -> io::Result<()> {
-    offload(move || {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes.as_ref())?;
-        stdout.flush()
-    })
-    .await?
 }

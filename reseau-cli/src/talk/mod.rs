@@ -7,6 +7,7 @@ mod connect;
 mod datagrams;
 mod input;
 mod listen;
+mod output;
 mod pump;
 mod secure;
 mod starttls;

@@ -8,7 +8,8 @@ use reseau::tls::TlsStream;
 use reseau::{Any, Chunk, Stream, net, timeout, tls};
 
 use super::Orders;
-use super::input::{Input, print};
+use super::input::Input;
+use super::output::Output;
 use crate::failure::Failure;
 
 /// Sends stdin to the peer and prints what the peer sends, until both have ended. Each end of
@@ -22,7 +23,7 @@ pub(super) async fn stream(
     orders: &Orders,
 ) -> Result<(), Trouble> {
     let (mut from, mut to) = stream.halves();
-    let aside = &orders.aside;
+    let (aside, output) = (&orders.aside, Output::stdout());
     aside.begin();
     let up = async {
         if orders.deaf {
@@ -39,7 +40,7 @@ pub(super) async fn stream(
     let down = async {
         while let Some(chunk) = from.recv().await.map_err(Trouble::Peer)? {
             aside.count_received(chunk.len());
-            print(chunk).await.map_err(Trouble::Output)?;
+            output.print(chunk).await.map_err(Trouble::Output)?;
         }
         aside.note("the peer has ended");
         Ok(())
@@ -66,8 +67,8 @@ pub(super) async fn stream(
         match orders.wait.filter(|_| mute) {
             None => moved.await,
             Some(wait) => {
-                let heard = aside.received();
-                if timeout(wait, moved).await.is_err() && aside.received() == heard {
+                let prints = output.prints();
+                if timeout(wait, moved).await.is_err() && output.is_silent_since(prints) {
                     aside.note("nothing came any more");
                     received = Some(Ok(()));
                 }

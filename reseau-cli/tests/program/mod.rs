@@ -77,6 +77,33 @@ impl Program {
         self.errors.take().expect("taken once")
     }
 
+    /// Waits for a line on stderr that has `part` in it, and keeps the rest for
+    /// [`end`](Self::end).
+    #[cfg(unix)]
+    pub(crate) fn news(&mut self, part: &'static str) {
+        let mut errors = self.errors.take().expect("taken by nobody");
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let mut seen = Vec::new();
+            // Byte by byte: what comes later is for others.
+            while !(seen.ends_with(b"\n") && last_line(&seen).contains(part)) {
+                let mut byte = [0];
+                if !matches!(errors.read(&mut byte), Ok(1)) {
+                    break;
+                }
+                seen.extend(byte);
+            }
+            let found = last_line(&seen).contains(part);
+            let _ = tell.send((found, String::from_utf8_lossy(&seen).into_owned(), errors));
+        });
+        let Ok((found, seen, errors)) = told.recv_timeout(LIMIT) else {
+            let _ = self.child.kill();
+            panic!("no news of {part:?} within {LIMIT:?}");
+        };
+        assert!(found, "it ended without news of {part:?}; stderr: {seen}");
+        self.errors = Some(errors);
+    }
+
     /// Its stdout, if it was started raw.
     pub(crate) fn take_stdout(&mut self) -> ChildStdout {
         self.child.stdout.take().expect("a pipe")
@@ -133,6 +160,17 @@ impl Program {
         assert_eq!(status.code(), Some(0), "{status}: {errors}");
         assert_eq!(errors, "");
         lines.pop().expect("a summary")
+    }
+
+    /// How it ended, and all that there was to read from its stdout meanwhile.
+    #[cfg(unix)]
+    pub(crate) fn end_read(self, mut stdout: std::io::PipeReader) -> (ExitStatus, Vec<u8>, String) {
+        let reading = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let (status, _, errors) = self.end();
+        (status, reading.join().expect("no panic").expect("a stdout"), errors)
     }
 
     /// How it ended, what it had left to say on stdout, and all of stderr.
@@ -199,6 +237,33 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A pipe for a stdout into which nothing fits until somebody reads, and what it is full of.
+#[cfg(unix)]
+pub(crate) fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter, Vec<u8>) {
+    use std::io::{ErrorKind, Write};
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("a pipe need not block");
+    let mut full = Vec::new();
+    // What is too long for the rest of it leaves room for less.
+    for piece in [&[b'.'; 512][..], b"."] {
+        loop {
+            match writer.write(piece) {
+                Ok(count) => full.extend(&piece[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("the pipe does not fill: {error}"),
+            }
+        }
+    }
+    rustix::io::ioctl_fionbio(&writer, false).expect("a pipe may block");
+    (reader, writer, full)
+}
+
+#[cfg(unix)]
+fn last_line(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    String::from_utf8_lossy(bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
 }
 
 fn wait_for(what: &str, done: impl Fn() -> bool) {
