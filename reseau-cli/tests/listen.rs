@@ -162,6 +162,31 @@ fn datagrams_go_back_to_whoever_was_first() {
     assert_eq!(code, Some(0), "{errors}");
 }
 
+/// The second of the three is there before the listener can tell the system whom it talks to.
+#[cfg(unix)]
+#[test]
+fn datagrams_of_others_are_not_printed() {
+    let (reader, writer, full) = program::full_pipe();
+    let arguments = ["listen", "-v", "udp://127.0.0.1:0"];
+    let mut program = Program::start_with(&arguments, |command| {
+        command.stdout(writer);
+    });
+    let at = program.news("listening udp://");
+    let at = at.trim().strip_prefix("listening udp://").expect("a line of its own");
+    let send = |socket: &UdpSocket, text: &str| {
+        socket.send_to(text.as_bytes(), at).unwrap();
+    };
+    let [peer, stranger] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    send(&peer, "first");
+    program.news("5 bytes from ");
+    send(&stranger, " and a stranger");
+    send(&peer, " and second");
+    let (status, bytes, errors) = program.end_read(reader);
+    assert_eq!(status.code(), Some(0), "{errors}");
+    let printed = bytes.strip_prefix(&full[..]).expect("what was there before");
+    assert_eq!(String::from_utf8_lossy(printed), "first and second");
+}
+
 #[cfg(unix)]
 #[test]
 fn with_keep_datagrams_of_everybody_are_printed() {

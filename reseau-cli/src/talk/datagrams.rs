@@ -30,7 +30,7 @@ pub(super) async fn connect(
     let socket = UdpSocket::bind((own, 0)).await.map_err(Failure::world)?;
     socket.connect(peer).await.map_err(Failure::world)?;
     orders.aside.note(format_args!("to {peer}"));
-    both_ways(&socket, &mut Input::stdin(), orders).await
+    both_ways(&socket, None, &mut Input::stdin(), orders).await
 }
 
 /// With whoever sends the first message. With `keep`: from everybody, to nobody.
@@ -50,14 +50,21 @@ pub(super) async fn listen(orders: &Orders) -> Result<(), Failure> {
         }
         if !orders.keep {
             socket.connect(peer).await.map_err(Failure::world)?;
-            return both_ways(&socket, &mut Input::stdin(), orders).await;
+            // Others may have been heard before that, too.
+            return both_ways(&socket, Some(peer), &mut Input::stdin(), orders).await;
         }
     }
 }
 
 /// Each piece of stdin is a message, so a line is where a person types. It ends when stdin has, and
-/// nothing has come for a while; without stdin, never.
-async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Result<(), Failure> {
+/// nothing has come for a while; without stdin, never. With `only`, what comes from others is
+/// passed over.
+async fn both_ways(
+    socket: &UdpSocket,
+    only: Option<SocketAddr>,
+    input: &mut Input,
+    orders: &Orders,
+) -> Result<(), Failure> {
     let (aside, output) = (&orders.aside, Output::stdout());
     aside.begin();
     let up = async {
@@ -71,7 +78,12 @@ async fn both_ways(socket: &UdpSocket, input: &mut Input, orders: &Orders) -> Re
     let down = async {
         let mut bytes = vec![0; LARGEST];
         loop {
-            let count = socket.recv(&mut bytes).await.map_err(Trouble::Peer)?;
+            let (count, from) = socket.recv_from(&mut bytes).await.map_err(Trouble::Peer)?;
+            // What else an address of IPv6 says may differ from one message to the next.
+            if only.is_some_and(|peer| (peer.ip(), peer.port()) != (from.ip(), from.port())) {
+                aside.note(format_args!("{count} bytes from {from} are not for us"));
+                continue;
+            }
             aside.count_received(count);
             output.print(bytes[..count].to_vec()).await.map_err(Trouble::Output)?;
         }

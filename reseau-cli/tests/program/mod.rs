@@ -77,10 +77,9 @@ impl Program {
         self.errors.take().expect("taken once")
     }
 
-    /// Waits for a line on stderr that has `part` in it, and keeps the rest for
-    /// [`end`](Self::end).
+    /// The next line on stderr that has `part` in it; what comes later is for [`end`](Self::end).
     #[cfg(unix)]
-    pub(crate) fn news(&mut self, part: &'static str) {
+    pub(crate) fn news(&mut self, part: &'static str) -> String {
         let mut errors = self.errors.take().expect("taken by nobody");
         let (tell, told) = mpsc::channel();
         thread::spawn(move || {
@@ -102,6 +101,7 @@ impl Program {
         };
         assert!(found, "it ended without news of {part:?}; stderr: {seen}");
         self.errors = Some(errors);
+        last_line(seen.as_bytes()).into_owned()
     }
 
     /// Its stdout, if it was started raw.
