@@ -193,8 +193,38 @@ mod unix {
         first.kill_at(&path);
         assert!(path.exists());
         let mut second = Program::start(&["echo", &endpoint]);
-        assert_eq!(second.listening(), endpoint);
+        let told = format!("{endpoint}  (the file of a dead server was in the way)");
+        assert_eq!(second.line("listening"), told);
         second.stop(Signal::TERM);
+    }
+
+    /// Elsewhere a full backlog looks as if nobody listened.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_path_of_a_server_that_is_stuck_is_in_use() {
+        use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+        let directory = Directory::new("stuck");
+        let path = directory.path().join("echo.sock");
+        let stuck = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        net::listen(&stuck, 0).unwrap();
+        let addr = SocketAddrUnix::new(&path).unwrap();
+        // Whoever connects now waits until the server accepts.
+        let mut waiting = Vec::new();
+        loop {
+            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+            let client = net::socket_with(family, kind, SocketFlags::NONBLOCK, None).unwrap();
+            match net::connect(&client, &addr) {
+                Ok(()) => waiting.push(client),
+                Err(error) => break assert_eq!(error, rustix::io::Errno::AGAIN),
+            }
+        }
+        for (scheme, why) in [("unix", "somebody listens at this path"), ("unixgram", "in use")] {
+            let endpoint = format!("{scheme}:{}", path.display());
+            let (status, lines, errors) = Program::start(&["echo", &endpoint]).end();
+            assert_eq!((status.code(), lines.len()), (Some(1), 0), "{errors}");
+            assert!(errors.contains(why) && errors.contains("echo.sock"), "{errors}");
+            assert!(path.exists());
+        }
     }
 
     #[test]

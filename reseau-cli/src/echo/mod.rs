@@ -210,7 +210,14 @@ impl Server {
     /// One listener, or one socket for datagrams, on the loop that has the fewest.
     fn listen_once(&mut self, spot: &Spot, mut note: Option<String>) -> io::Result<()> {
         let path = spot.addr.unix().and_then(|unix| unix.as_pathname());
-        if path.map_or(Ok(false), SocketFile::clear_stale)? {
+        // A listener for streams takes over the file of a dead one, and removes its own, where it
+        // can; for the rest it is done here.
+        let (streams, path) = match spot.traffic {
+            Traffic::Streams if cfg!(unix) => (path, None),
+            _ => (None, path),
+        };
+        let cleared = path.map_or(Ok(false), SocketFile::clear_stale)?;
+        if cleared || streams.is_some_and(SocketFile::is_at) {
             note = Some("the file of a dead server was in the way".to_owned());
         }
         let home = self.listening.len() % self.tallies.len();

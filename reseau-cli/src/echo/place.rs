@@ -4,7 +4,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use reseau::blocking::UnixStream;
 use reseau::dns::services::{self, Protocol};
 use reseau::{Addr, UnixAddr};
 
@@ -91,6 +90,11 @@ impl SocketFile {
         Self { path: path.to_owned(), identity: identity(path) }
     }
 
+    /// Whether a socket's file is there, of the living or the dead.
+    pub(crate) fn is_at(path: &Path) -> bool {
+        is_socket(path) == Some(true)
+    }
+
     /// Makes room at a path: removes a file that a dead server left behind, a socket at which
     /// nobody answers, and says whether there was one.
     ///
@@ -98,7 +102,12 @@ impl SocketFile {
     /// Something that is no socket lies there.
     pub(crate) fn clear_stale(path: &Path) -> io::Result<bool> {
         match is_socket(path) {
-            Some(true) => Ok(nobody_answers(path) && fs::remove_file(path).is_ok()),
+            Some(true) => {
+                let found = identity(path);
+                // Whoever has taken the path since then lives.
+                let stale = nobody_answers(path) && identity(path) == found;
+                Ok(stale && fs::remove_file(path).is_ok())
+            }
             Some(false) => {
                 let why = format!("bind unix:{}: a file is there, and no socket", path.display());
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
@@ -143,8 +152,18 @@ fn is_socket(_: &Path) -> Option<bool> {
     None
 }
 
+/// A connect for datagrams has to wait for nobody, and a living socket of another kind refuses it
+/// in other words.
+#[cfg(unix)]
 fn nobody_answers(path: &Path) -> bool {
-    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    use std::os::unix::net::UnixDatagram;
+    let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(not(unix))]
+fn nobody_answers(_: &Path) -> bool {
+    false
 }
 
 /// Where this user's sockets belong.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reseau::tls::{self, TlsListener, TlsStream};
 use reseau::{
     Addr, Family, Inet, Listener, Remote, Socket, Stream, TcpListener, TcpSocket, UdpSocket,
-    UnixDatagram, UnixListener, VsockListener, kind, opt,
+    UnixDatagram, VsockListener, kind, opt,
 };
 
 use super::datagrams;
@@ -64,7 +64,7 @@ async fn serve(
             datagrams::udp(socket, tally).await;
         }
         (Traffic::Streams, Addr::Unix(addr)) => {
-            let listener = UnixListener::bind_addr(&addr)?;
+            let listener = reseau::listen(addr.clone()).claim(true).await?;
             tell(addr.into());
             accept(listener, tally, |_| Ok(())).await;
         }
