@@ -24,13 +24,17 @@ pub(crate) fn pair(kind: Kind) -> io::Result<(OsSocket, OsSocket)> {
 
 /// Connects and waits until it is done.
 pub(crate) fn connect(socket: &OsSocket, addr: &SockAddr) -> io::Result<()> {
-    match socket.connect(addr) {
-        // An interrupted connect goes on without us, and must not be called again.
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            while !wait(socket, Side::Send, None)? {}
-            socket.take_error()?.map_or(Ok(()), Err)
+    loop {
+        match socket.connect(addr) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
-        result => result,
+        // An interrupted connect of IP goes on without us, and must not be called again. Those
+        // inside a machine wait for room in the backlog, and leave nothing behind.
+        if addr.is_ipv4() || addr.is_ipv6() {
+            while !wait(socket, Side::Send, None)? {}
+            return socket.take_error()?.map_or(Ok(()), Err);
+        }
     }
 }
 

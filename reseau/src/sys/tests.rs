@@ -293,15 +293,24 @@ fn signals_do_not_end_waiting_calls() {
         if !cfg!(target_os = "linux") {
             return; // Others refuse those for whom the backlog has no room.
         }
-        let filler = blocking::open(addr.domain(), Kind::Stream).unwrap();
-        filler.connect(&addr).unwrap();
-        let late = interrupting(
-            {
-                let addr = addr.clone();
-                move || blocking::connect(&blocking::open(addr.domain(), Kind::Stream)?, &addr)
-            },
-            || drop(listener.accept().unwrap()),
-        );
-        late.unwrap();
+        let unix = blocking::open(Domain::UNIX, Kind::Stream).unwrap();
+        let name = format!("signals-{}", std::process::id());
+        let name = UnixAddr::from_abstract_name(name).unwrap();
+        unix.bind(&to_sock_addr(&Addr::from(name)).unwrap()).unwrap();
+        unix.listen(0).unwrap();
+        for listener in [listener, unix] {
+            let addr = listener.local_addr().unwrap();
+            let filler = blocking::open(addr.domain(), Kind::Stream).unwrap();
+            filler.connect(&addr).unwrap();
+            let late = interrupting(
+                move || {
+                    let socket = blocking::open(addr.domain(), Kind::Stream)?;
+                    blocking::connect(&socket, &addr)?;
+                    socket.peer_addr()
+                },
+                || drop(listener.accept().unwrap()),
+            );
+            late.expect("it is connected");
+        }
     });
 }
