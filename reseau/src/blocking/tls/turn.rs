@@ -1,5 +1,6 @@
 //! Taking turns, for no longer than one wants to wait: [`Turn`].
 use std::io;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -114,10 +115,13 @@ impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         let mut place = lock(&self.turn.place);
         place.what = self.what.take();
-        place.brief = false;
+        let brief = mem::take(&mut place.brief);
         let waiting = place.waiting > 0;
         drop(place);
-        if waiting {
+        if waiting && brief {
+            // One of them has it next, and perhaps not briefly: the others have to know.
+            self.turn.free.notify_all();
+        } else if waiting {
             self.turn.free.notify_one();
         }
     }
@@ -132,6 +136,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::tls::listening::tests::watched;
+    use std::sync::mpsc;
     use std::thread;
 
     #[test]
@@ -171,6 +176,27 @@ mod tests {
             }
             let _mine = turn.soon();
             assert!(turn.soon().is_none(), "this one may keep it");
+        });
+    }
+
+    #[test]
+    fn who_waited_for_a_brief_one_is_told_when_it_is_not_his() {
+        watched(|| {
+            let turn = &Turn::new(0);
+            let mine = turn.briefly().unwrap();
+            thread::scope(|scope| {
+                let (tell, told) = mpsc::channel();
+                for tell in [tell.clone(), tell] {
+                    scope.spawn(move || tell.send(turn.soon()).unwrap());
+                }
+                while lock(&turn.place).waiting < 2 {
+                    thread::yield_now();
+                }
+                drop(mine);
+                // Whoever has it keeps it until the other has answered.
+                let answers = [told.recv().unwrap(), told.recv().unwrap()];
+                assert_eq!(answers.iter().flatten().count(), 1);
+            });
         });
     }
 
