@@ -109,7 +109,10 @@ fn ask(server: SocketAddr, question: &Question) -> io::Result<Outcome<Records>> 
     let mut space = [0; DATAGRAM_MAX];
     loop {
         socket.set_read_timeout(Some(left(late)?))?;
-        let len = socket.recv(&mut space)?;
+        let len = match socket.recv(&mut space) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        };
         match question.read(&space[..len], id) {
             Said::Stray => {}
             Said::Records(records) => return Ok(Ok(records)),

@@ -2,15 +2,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::task::Poll;
 
 use super::handle::Ticket;
-use super::{Datagram, Stream, Unix, UnixDatagram, UnixSeqpacket};
+use super::{Interest, Stream, Unix, UnixDatagram, UnixSeqpacket, own_calls};
 use crate::addr::{Addr, Family, UnixAddr};
 use crate::driver::{Item, RecvLane, Side};
 use crate::packet::Passed;
 use crate::pool::Chunk;
-use crate::sys::Fd;
 
 impl Stream<Unix> {
     /// Receives what is there, as far as there is room, and at most `fds_max` of the descriptors
@@ -84,33 +82,8 @@ impl Stream<Unix> {
     /// `InvalidInput` for more than 253 descriptors, or without a byte to go with; else as
     /// [`send`](Self::send).
     pub async fn send_fds(&mut self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        let mut room = None;
-        loop {
-            // Behind what was sent before; and not when it is late.
-            self.handle().flush().await?;
-            match self.handle().fd().send_fds(buf, fds, None) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                answer => return answer,
-            }
-            let room: &Datagram<Unix> = match &mut room {
-                Some(room) => room,
-                empty => empty.insert(self.beside()?),
-            };
-            let mut writable = std::pin::pin!(room.writable());
-            poll_fn(|cx| match writable.as_mut().poll(cx) {
-                // A deadline that passes meanwhile.
-                Poll::Pending => self.handle().socket().poll_flush(cx).map(|late| late.map(drop)),
-                ready => ready,
-            })
-            .await?;
-        }
-    }
-
-    /// A second descriptor of the same socket, whose lane may wait for what the stream's, which
-    /// sends what it holds, does not: room for what it does not hold.
-    fn beside(&self) -> io::Result<Datagram<Unix>> {
-        let fd = Fd::Os(self.handle().fd().os()?.try_clone()?);
-        Ok(Datagram::adopt(fd, self.handle().home()))
+        let fd = self.handle().fd();
+        own_calls::wait(self.handle(), Interest::WRITABLE, || fd.send_fds(buf, fds, None)).await
     }
 }
 

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream as Std;
+use std::time::{Duration, Instant};
 
 on_kernels!(
     they_come_with_their_bytes,
@@ -16,6 +17,7 @@ on_kernels!(
     what_is_not_asked_for_is_closed,
     dropped_calls_lose_and_double_none,
     a_full_socket_is_waited_for,
+    one_full_of_what_it_has_not_queued_is_waited_for,
     a_flood_of_them_is_bounded,
     bad_ones_are_refused,
     the_first_read_of_an_accepted_stream_takes_them_too,
@@ -198,6 +200,35 @@ fn a_full_socket_is_waited_for(kind: Kind) {
         check(passed, b"at last", &buf, &mut [&mut at_one]);
         assert_eq!(b.recv_fds(&mut buf, 4).await.unwrap().len, 0);
         sender.await.unwrap();
+    });
+}
+
+/// There is nothing to flush, and no room either.
+fn one_full_of_what_it_has_not_queued_is_waited_for(kind: Kind) {
+    run(kind, async {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let (mut sent, mut waited) = (0, 0);
+        while waited < 3 {
+            match poll_once(a.send_fds(&[7; 4096], &[])).await {
+                Some(count) => sent += count.unwrap(),
+                None => {
+                    waited += 1;
+                    settle().await;
+                }
+            }
+        }
+        a.set_deadlines(None, Some(Instant::now() + Duration::from_millis(10)));
+        let late = a.send_fds(b"late", &[]).await.unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+        a.set_deadlines(None, None);
+        let sender = spawn(async move { a.send_fds(b"at last", &[]).await.unwrap() });
+        settle().await;
+        let mut got = Vec::new();
+        while got.len() < sent + 7 {
+            got.extend(b.recv_some(10_000).await);
+        }
+        assert_eq!(got[sent..], *b"at last");
+        assert_eq!(sender.await.unwrap(), 7);
     });
 }
 
