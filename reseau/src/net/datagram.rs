@@ -293,10 +293,10 @@ impl<F: Family> Datagram<F> {
     /// The call's.
     pub fn try_io<T>(
         &self,
-        _interest: Interest,
+        interest: Interest,
         call: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        call()
+        if interest.is_writable() { self.try_transmit(|_| call()) } else { call() }
     }
 
     /// Makes a call of yours on the descriptor, again and again when it says `WouldBlock`, as soon
@@ -310,7 +310,7 @@ impl<F: Family> Datagram<F> {
         mut call: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
-            match call() {
+            match self.try_io(interest, &mut call) {
                 Err(error) if would_block(&error) => {}
                 answer => return answer,
             }

@@ -2,10 +2,12 @@
 use crate::alone::{alone, descriptors};
 use crate::stage::{pattern, poll_once, run, settle};
 use crate::{everywhere, on_kernels};
-use reseau::net::{UnixDatagram, UnixSeqpacket, UnixSeqpacketListener};
+use futures_lite::future::zip;
+use reseau::net::{Interest, UnixDatagram, UnixSeqpacket, UnixSeqpacketListener};
 use reseau::{Kind, UnixAddr, spawn};
 use std::io::ErrorKind;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,7 +36,7 @@ everywhere!(
 #[cfg(target_os = "linux")]
 mod real {
     use super::*;
-    on_kernels!(peers_have_credentials);
+    on_kernels!(peers_have_credentials, calls_of_ones_own_wait_for_room);
 }
 
 /// A path that no other test has, and that is gone when this is dropped.
@@ -321,6 +323,30 @@ fn a_full_backlog_is_waited_for(kind: Kind) {
         for client in clients {
             client.await.unwrap().unwrap();
         }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn calls_of_ones_own_wait_for_room(kind: Kind) {
+    run(kind, async {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        let own = std::os::unix::net::UnixDatagram::from(a.as_fd().try_clone_to_owned().unwrap());
+        while own.send(b"first").is_ok() {}
+        let mut calls = 0;
+        let call = a.async_io(Interest::WRITABLE, || {
+            calls += 1;
+            own.send(b"last")
+        });
+        // Linux tells of room once three quarters of it are free.
+        let answer = async {
+            settle().await;
+            while b.try_recv(&mut [0; 9]).is_ok_and(|len| len == 5) {}
+        };
+        assert_eq!(zip(call, answer).await.0.unwrap(), 4);
+        assert!((2..100).contains(&calls), "it waited, and not by asking: {calls}");
+        // The same by hand.
+        while a.try_io(Interest::WRITABLE, || own.send(b"more")).is_ok() {}
+        assert!(poll_once(a.writable()).await.is_none(), "it was told that there is no room");
     });
 }
 
