@@ -178,3 +178,27 @@ const ROUNDS: usize = 2;
 /// As many as the system's resolver takes: with these, nobody waits for more than 12 seconds.
 const SERVERS_MAX: usize = 3;
 const THREADS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    /// Such as a profiler's, every few milliseconds.
+    #[cfg(unix)]
+    #[test]
+    fn signals_do_not_end_a_try() {
+        use super::*;
+        use crate::sys::tests::interrupting;
+
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let at = server.local_addr().unwrap();
+        let question = Question::about(at.ip()).unwrap();
+        let answer = || {
+            let mut space = [0; DATAGRAM_MAX];
+            let (len, from) = server.recv_from(&mut space).unwrap();
+            space[2..4].copy_from_slice(&[0x81, 0x83]); // There is no such name.
+            server.send_to(&space[..len], from).unwrap();
+        };
+        let said = interrupting(move || ask(at, &question), answer);
+        assert_eq!(said.unwrap().err().unwrap().cause(), Cause::NotFound);
+    }
+}

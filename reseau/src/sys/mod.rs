@@ -467,4 +467,4 @@ fn unsupported(what: &'static str) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -240,7 +240,7 @@ fn a_closed_peer_gives_an_error_and_no_signal() {
 
 /// Interrupts a thread that runs `call`, again and again, until it is through.
 #[cfg(unix)]
-fn interrupting<T: Send + 'static>(
+pub(crate) fn interrupting<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
     meanwhile: impl FnOnce(),
 ) -> T {
