@@ -115,7 +115,7 @@ pub(super) fn reach(plan: Plan) -> io::Result<(Stream, Course<Attempt>)> {
         Ok(won) => won,
         Err(failure) => return Err(course.fail(failure)),
     };
-    let Attempt { fd, addr } = won?;
+    let Attempt { fd, addr, .. } = won?;
     while let Some(mut leg) = course.leg() {
         let end = talk(&fd, &mut leg.hop, course.late());
         if let Err(failure) = course.led(&leg, end) {
@@ -137,6 +137,8 @@ impl fmt::Debug for Connect {
 pub(super) struct Attempt {
     fd: Fd,
     addr: Addr,
+    /// The system is at it. If not, there was no room for it yet, and it is asked again.
+    begun: bool,
 }
 
 /// Sockets of the system, which do not wait.
@@ -150,18 +152,37 @@ impl Door for Here {
     }
 
     fn start(&mut self, fd: Fd, addr: &Addr) -> io::Result<Attempt> {
-        fd.connect(addr)?;
-        Ok(Attempt { fd, addr: addr.clone() })
+        let begun = begin(&fd, addr)?;
+        Ok(Attempt { fd, addr: addr.clone(), begun })
     }
 }
 
 impl dial::Attempt for Attempt {
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.begun {
+            match begin(&self.fd, &self.addr) {
+                Ok(begun) => self.begun = begun,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            if !self.begun {
+                return Poll::Pending;
+            }
+        }
         match self.fd.is_connected() {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+}
+
+/// Asks the system to connect; false if the backlog of a Unix listener is full, which Linux says at
+/// once.
+fn begin(fd: &Fd, addr: &Addr) -> io::Result<bool> {
+    let may_be_full = sys::ROOM_PAUSE.is_some() && addr.unix().is_some();
+    match fd.connect(addr) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && may_be_full => Ok(false),
+        asked => asked.map(|_| true),
     }
 }
 
@@ -191,9 +212,14 @@ fn race(course: &mut Course<Attempt>) -> Result<io::Result<Attempt>, dial::Failu
 /// Sleeps until there is something to see.
 fn wait(course: &Course<Attempt>, bell: Option<&Arc<Bell>>) -> io::Result<()> {
     let ears: Vec<&OsSocket> = bell.map(|bell| bell.ear()).transpose()?.into_iter().collect();
-    let sockets = course.attempts().map(|attempt| attempt.fd.os());
+    // (One that has not begun would look ready.)
+    let begun = course.attempts().filter(|attempt| attempt.begun);
+    let sockets = begun.map(|attempt| attempt.fd.os());
     let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
     let limit = course.again().map(|at| at.saturating_duration_since(clock::now()));
+    let crowded = course.attempts().any(|attempt| !attempt.begun);
+    let pause = sys::ROOM_PAUSE.filter(|_| crowded);
+    let limit = limit.into_iter().chain(pause).min();
     calls::wait_any(&ears, &sockets, limit)
 }
 

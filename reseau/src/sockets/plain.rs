@@ -8,7 +8,7 @@ use crate::addr::Addr;
 use crate::clock;
 use crate::error::{Error, Operation};
 use crate::sys::blocking as calls;
-use crate::sys::{self, Domain, Kind, OsSocket, Side, Type, Woken, message};
+use crate::sys::{self, Domain, Kind, OsSocket, Side, SockAddr, Type, Woken, message};
 
 /// An untyped socket. All calls go through a shared reference, from any thread.
 pub(super) struct Plain {
@@ -98,16 +98,36 @@ impl Plain {
     pub(super) fn connect(&self, addr: &Addr) -> io::Result<()> {
         let connect = || {
             let raw = sys::to_sock_addr(addr)?;
-            match self.limit() {
-                Some(limit) if !limit.is_zero() => {
+            match self.limit().filter(|limit| !limit.is_zero()) {
+                Some(limit) if sys::ROOM_PAUSE.is_some() && self.domain == Domain::UNIX => {
+                    self.connect_near(&raw, limit)
+                }
+                Some(limit) => {
                     let connected = self.socket.connect_timeout(&raw, limit);
                     self.socket.set_nonblocking(true)?; // It was put back to the other mode.
                     connected
                 }
-                _ => calls::connect(&self.socket, &raw),
+                None => calls::connect(&self.socket, &raw),
             }
         };
         connect().map_err(|error| Error::new(Operation::Connect, error).peer(addr.clone()).into())
+    }
+
+    /// Connects to a listener of this machine, whose backlog may be full for a while.
+    fn connect_near(&self, raw: &SockAddr, limit: Duration) -> io::Result<()> {
+        let deadline = clock::real().checked_add(limit);
+        loop {
+            match self.socket.connect(raw) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                connected => return connected,
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(clock::real()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(late());
+            }
+            self.check_open()?;
+            calls::wait_any(&[], &[], left.into_iter().chain(sys::ROOM_PAUSE).min())?;
+        }
     }
 
     /// The next connection and whose it is, if it has a name that we know.

@@ -7,6 +7,8 @@
 //! - `NOSIGNAL`: the flag of `send` that turns SIGPIPE into an error (0 where a socket carries it);
 //!   `PEEK`: the flag of `recv` that leaves the bytes where they are;
 //! - `REUSE_ADDRESS`: whether listeners of TCP set `reuse_address`;
+//! - `ROOM_PAUSE`: how long to wait for room in the backlog of a Unix listener before asking again,
+//!   if a connect that does not wait says `WouldBlock` when there is none;
 //! - `SHUT_WAKES`: which of the threads that wait in calls of a socket are woken by shutting it;
 //! - `open(domain, kind)`: a new socket, non-blocking, not inherited by child processes, never
 //!   raising SIGPIPE; atomically where the system can;
@@ -87,7 +89,7 @@ pub(crate) use credentials::of_peer;
 #[cfg(unix)]
 pub(crate) use credentials::process_of_peer;
 pub(crate) use descriptor::{adopts_descriptor, borrows_descriptor, owns_descriptor};
-pub(crate) use system::{REUSE_ADDRESS, SHUT_WAKES, at_exit};
+pub(crate) use system::{REUSE_ADDRESS, ROOM_PAUSE, SHUT_WAKES, at_exit};
 
 /// A socket: the operating system's, or the simulated kernel's.
 #[derive(Debug)]

@@ -34,6 +34,15 @@ pub(crate) const PEEK: i32 = libc::MSG_PEEK;
 /// A listener that sets SO_REUSEADDR comes back while its old connections linger.
 pub(crate) const REUSE_ADDRESS: bool = true;
 
+/// Linux tells nobody when there is room again: poll says that such a socket is ready and hung up.
+/// Whoever listens accepts again as soon as he is scheduled.
+pub(crate) const ROOM_PAUSE: Option<Duration> =
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        Some(Duration::from_millis(5))
+    } else {
+        None // Elsewhere a full backlog refuses.
+    };
+
 pub(crate) const SHUT_WAKES: Woken =
     if cfg!(any(target_os = "linux", target_os = "android")) { Woken::All } else { Woken::Peers };
 

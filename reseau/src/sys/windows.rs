@@ -19,6 +19,9 @@ pub(crate) const PEEK: i32 = MSG_PEEK;
 /// A listener comes back without; with SO_REUSEADDR it would share its port with any other.
 pub(crate) const REUSE_ADDRESS: bool = false;
 
+/// "Would block" means that the connect is under way.
+pub(crate) const ROOM_PAUSE: Option<Duration> = None;
+
 pub(crate) const SHUT_WAKES: Woken = Woken::Nobody;
 
 pub(crate) fn open(domain: Domain, kind: Kind) -> io::Result<OsSocket> {

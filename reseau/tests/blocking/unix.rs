@@ -209,6 +209,76 @@ fn an_unnamed_listener_gets_a_name() {
     });
 }
 
+/// A listener whose backlog is full, and those who are in it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn crowded(path: &Path) -> (UnixListener, Vec<socket2::Socket>) {
+    let name = UnixAddr::from_pathname(path).unwrap();
+    let listener = UnixListener::with_backlog(&name, 1).unwrap();
+    let (to, mut crowd) = (socket2::SockAddr::unix(path).unwrap(), Vec::new());
+    loop {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        socket.set_nonblocking(true).unwrap();
+        match socket.connect(&to) {
+            Ok(()) => crowd.push(socket),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return (listener, crowd),
+            Err(error) => panic!("{error}"),
+        }
+        assert!(crowd.len() < 100, "the backlog has no end");
+    }
+}
+
+/// Linux says at once that it is full, to sockets that do not wait.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_dial_waits_for_room_in_a_full_backlog() {
+    use reseau::blocking::connect;
+    use std::time::Duration;
+    watched(|| {
+        let place = Place::new();
+        let (listener, crowd) = crowded(place.path());
+        let to = format!("unix:{}", place.path().display());
+        let (tell, told) = std::sync::mpsc::channel();
+        let dial = connect(to).watch(move |news| drop(tell.send(news.to_string())));
+        let late = thread::spawn(move || dial.wait());
+        told.recv().unwrap(); // It is being tried.
+        thread::sleep(Duration::from_millis(20));
+        assert!(!late.is_finished());
+        for _ in 0..crowd.len() {
+            listener.accept().unwrap();
+        }
+        let mut client = late.join().unwrap().unwrap();
+        client.write_all(b"late").unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut bytes = [0; 4];
+        server.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"late");
+        listener.set_nonblocking(true).unwrap();
+        let nobody = listener.accept().unwrap_err();
+        assert_eq!(nobody.kind(), ErrorKind::WouldBlock, "no connection was made twice");
+    });
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_dial_waits_for_room_no_longer_than_its_limit() {
+    use reseau::blocking::connect;
+    use std::time::{Duration, Instant};
+    watched(|| {
+        let place = Place::new();
+        let (listener, _crowd) = crowded(place.path());
+        let to = format!("unix:{}", place.path().display());
+        let (limit, start) = (Duration::from_millis(50), Instant::now());
+        let error = connect(&*to).limit(limit).wait().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(start.elapsed() >= limit);
+        // Nor for one who has gone.
+        drop(listener);
+        let error = connect(&*to).wait().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+    });
+}
+
 #[cfg(windows)]
 #[test]
 fn windows_has_no_pairs() {

@@ -297,6 +297,57 @@ fn a67_create_server_and_create_connection() {
     });
 }
 
+/// Linux says at once that a Unix listener's backlog is full, to sockets that do not wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_timeout_is_for_room_in_a_full_backlog() {
+    use std::time::{Duration, Instant};
+    type Unix = Socket<AF_UNIX, SOCK_STREAM, LOCAL, UnixAddr>;
+    watched(|| {
+        let path = std::env::temp_dir().join(format!("reseau-mojo-full-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let server = Unix::new().unwrap();
+        server.bind(&*path).unwrap();
+        server.listen(1).unwrap();
+        let client = |timeout| {
+            let client = Unix::new().unwrap();
+            assert!(client.settimeout(Some(timeout)));
+            let connected = client.connect(&*path);
+            (client, connected)
+        };
+        let mut crowd = Vec::new();
+        loop {
+            match client(0.) {
+                (client, Ok(())) => crowd.push(client),
+                (_, Err(error)) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                    break;
+                }
+            }
+            assert!(crowd.len() < 100, "the backlog has no end");
+        }
+        let start = Instant::now();
+        let error = client(0.05).1.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(start.elapsed() >= Duration::from_millis(50));
+        thread::scope(|scope| {
+            let late = scope.spawn(|| client(1e9));
+            thread::sleep(Duration::from_millis(20));
+            assert!(!late.is_finished());
+            for _ in 0..crowd.len() {
+                server.accept().unwrap();
+            }
+            let (client, connected) = late.join().unwrap();
+            connected.unwrap();
+            client.send(b"late").unwrap();
+            let (conn, _) = server.accept().unwrap();
+            let mut bytes = [0; 8];
+            assert_eq!(conn.recv(&mut bytes).unwrap(), 4);
+        });
+        std::fs::remove_file(&path).unwrap();
+    });
+}
+
 #[test]
 fn a68_the_accept_loop() {
     watched(|| {
