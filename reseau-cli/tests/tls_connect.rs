@@ -83,6 +83,49 @@ fn both_directions_end_by_themselves() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_broken_off_is_a_cut_and_no_end() {
+    use reseau::tls::Broken;
+    use std::process::Command;
+
+    let authority = Authority::new();
+    let start = |set: &dyn Fn(&mut Command)| {
+        let (tell, told) = mpsc::channel();
+        let (came, first) = mpsc::channel();
+        let reading = move |mut stream: TlsStream| {
+            let mut said = [0];
+            while let Ok(1) = stream.read(&mut said) {
+                came.send(said).unwrap();
+            }
+            let end = stream.read(&mut said);
+            tell.send(end.map_err(|error| Broken::of(&error).is_some_and(Broken::is_truncation)))
+                .unwrap();
+        };
+        let addr = serve(Server::new(&authority.issue("server")), |_| {}, reading);
+        let to = format!("tls://localhost:{}", addr.port());
+        let program =
+            Program::start_with(&["connect", &to, "--ca", &authority.file("ca.pem")], set);
+        (program, first, told)
+    };
+    // A signal in the middle.
+    let (mut program, first, told) = start(&|command| {
+        command.stdin(Stdio::piped());
+    });
+    let mut stdin = program.take_stdin();
+    stdin.write_all(b"a").unwrap();
+    assert_eq!(first.recv_timeout(LIMIT), Ok(*b"a"));
+    program.signal(rustix::process::Signal::INT);
+    assert_eq!(program.end().0.code(), Some(130));
+    assert_eq!(told.recv_timeout(LIMIT), Ok(Err(true)), "an end for a part");
+    // A stdin that cannot be read.
+    let (program, _first, told) = start(&|command| {
+        command.stdin(std::fs::File::open("/").unwrap());
+    });
+    assert_eq!(program.end().0.code(), Some(1));
+    assert_eq!(told.recv_timeout(LIMIT), Ok(Err(true)), "an end for what was not read");
+}
+
+#[test]
 fn all_is_told_to_those_who_want_to_know() {
     let authority = Authority::new();
     let server = Server::new(&authority.issue("server")).alpn(["b", "c"]);

@@ -1,8 +1,9 @@
 //! Bytes both ways between a stream and stdin and stdout.
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use reseau::tls::TlsStream;
 use reseau::{Any, Chunk, Stream, net, timeout, tls};
@@ -22,7 +23,10 @@ pub(super) async fn stream(
     input: &mut Input,
     orders: &Orders,
 ) -> Result<(), Trouble> {
-    let (mut from, mut to) = stream.halves();
+    let (mut from, to) = stream.halves();
+    // Whoever sends nothing cannot be cut off.
+    let complete = Cell::new(orders.deaf);
+    let mut to = Part { to: Some(to), complete: &complete };
     let (aside, output) = (&orders.aside, Output::stdout());
     aside.begin();
     let up = async {
@@ -31,11 +35,12 @@ pub(super) async fn stream(
         }
         while let Some(bytes) = input.next(PIECE).await.map_err(Trouble::Input)? {
             let count = bytes.len();
-            to.send(bytes).await.map_err(Trouble::Peer)?;
+            to.half().send(bytes).await.map_err(Trouble::Peer)?;
             aside.count_sent(count);
         }
         aside.note("stdin has ended");
-        to.finish().await.map_err(Trouble::Peer)
+        complete.set(true);
+        to.half().finish().await.map_err(Trouble::Peer)
     };
     let down = async {
         while let Some(chunk) = from.recv().await.map_err(Trouble::Peer)? {
@@ -50,18 +55,8 @@ pub(super) async fn stream(
     loop {
         let mute = sent.is_some();
         let moved = poll_fn(|cx| {
-            let mut news = false;
-            if received.is_none()
-                && let Poll::Ready(end) = down.as_mut().poll(cx)
-            {
-                (received, news) = (Some(end), true);
-            }
-            if sent.is_none()
-                && let Poll::Ready(end) = up.as_mut().poll(cx)
-            {
-                (sent, news) = (Some(end), true);
-            }
-            if news { Poll::Ready(()) } else { Poll::Pending }
+            let news = [go_on(&mut received, &mut down, cx), go_on(&mut sent, &mut up, cx)];
+            if news.contains(&true) { Poll::Ready(()) } else { Poll::Pending }
         });
         // Once stdin has ended, silence may end it all.
         match orders.wait.filter(|_| mute) {
@@ -77,12 +72,52 @@ pub(super) async fn stream(
         match (&sent, &received) {
             // What comes from the peer ends it; without stdin there is nothing to send either.
             (_, Some(Err(_))) | (Some(Err(Trouble::Input(_))), _) | (Some(_), Some(_)) => break,
-            (None, Some(Ok(()))) if orders.ends_with_peer() => break,
+            (None, Some(Ok(()))) if orders.ends_with_peer() => {
+                complete.set(true);
+                break;
+            }
             // The peer takes no more, but may have something to say about that.
             _ => {}
         }
     }
     received.into_iter().chain(sent).collect()
+}
+
+/// Goes on with `what` unless it has ended before; says whether it has now.
+fn go_on<T>(
+    ended: &mut Option<T>,
+    what: &mut Pin<&mut impl Future<Output = T>>,
+    cx: &mut Context<'_>,
+) -> bool {
+    if ended.is_some() {
+        return false;
+    }
+    if let Poll::Ready(end) = what.as_mut().poll(cx) {
+        *ended = Some(end);
+    }
+    ended.is_some()
+}
+
+/// The half that writes, which must not end as if all of stdin had gone when it has not: a signal
+/// or an error is a cut, which TLS lets the peer tell from an end.
+struct Part<'a, M: Mouth> {
+    /// It is there until the drop.
+    to: Option<M>,
+    complete: &'a Cell<bool>,
+}
+
+impl<M: Mouth> Part<'_, M> {
+    fn half(&mut self) -> &mut M {
+        self.to.as_mut().expect("it is there until the drop")
+    }
+}
+
+impl<M: Mouth> Drop for Part<'_, M> {
+    fn drop(&mut self) {
+        if let Some(to) = self.to.take().filter(|_| !self.complete.get()) {
+            to.forget();
+        }
+    }
 }
 
 /// A stream, with TLS or without.
@@ -102,6 +137,8 @@ pub(super) trait Ear {
 pub(super) trait Mouth {
     async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()>;
     async fn finish(&mut self) -> io::Result<()>;
+    /// Goes without an end of its own.
+    fn forget(self);
 }
 
 macro_rules! conversation {
@@ -128,6 +165,10 @@ macro_rules! conversation {
 
             async fn finish(&mut self) -> io::Result<()> {
                 <$write>::finish(self).await
+            }
+
+            fn forget(self) {
+                <$write>::forget(self);
             }
         }
     };
