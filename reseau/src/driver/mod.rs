@@ -216,6 +216,16 @@ impl Backend {
         each!(self, b => b.wait(deadline, done))
     }
 
+    /// Ends whatever the kernel still works on, before the backend is dropped, and reports it.
+    fn finish(&mut self) -> Vec<Completion> {
+        match self {
+            // Their calls bring nothing that was not reported at once.
+            Self::Ready(_) | Self::Sim(_) => Vec::new(),
+            #[cfg(uring)]
+            Self::Uring(b) => b.finish(),
+        }
+    }
+
     fn unparker(&self) -> Unpark {
         each!(self, b => b.unparker())
     }

@@ -407,8 +407,18 @@ impl Driver {
 
     /// Ends the driver: the kernel lets go first, then everybody who waits is told.
     pub(crate) fn shutdown(self) {
-        let Self { backend, table, mut timers, mut after, .. } = self;
+        let Self { mut backend, table, mut timers, mut after, .. } = self;
+        let done = backend.finish();
         drop(backend);
+        // A socket may go on elsewhere, with all that the kernel has given out for it.
+        for completion in done {
+            match completion.id.side {
+                Side::Recv => {
+                    on_recv(&table[completion.id.key], completion, &mut after);
+                }
+                Side::Send => after.ops.extend(completion.last),
+            }
+        }
         table.into_iter().for_each(|(_, socket)| socket.fail());
         for timer in timers.drain() {
             if let Timer::Alarm(alarm) = timer {

@@ -3,9 +3,9 @@
 //! # Safety
 //!
 //! Everything the kernel may touch is owned by this file: operations and sockets by `flying` until
-//! their last completion, blocks by `blocks` until a completion names them. `Drop` cancels
-//! everything and reaps every operation, because closing a ring does **not** wait for the kernel to
-//! stop writing.
+//! their last completion, blocks by `blocks` until a completion names them. `finish`, which `Drop`
+//! makes sure of, cancels everything and reaps every operation, because closing a ring does **not**
+//! wait for the kernel to stop writing.
 #![allow(unsafe_code)]
 
 use super::home::grant_sends;
@@ -170,6 +170,28 @@ impl Uring {
         Ok(())
     }
 
+    /// Cancels everything, and reports what the kernel has done until it let go of the last
+    /// operation: what was submitted behind the last wait runs before its own cancel.
+    pub(crate) fn finish(&mut self) -> Vec<Completion> {
+        // One by one, each by its name: to cancel "any" makes the kernel search for each of them.
+        for key in 0..self.flying.len() {
+            [Side::Recv, Side::Send].into_iter().for_each(|side| self.cancel(Id { key, side }));
+        }
+        let mut done = std::mem::take(&mut self.early);
+        while self.in_flight > 0 {
+            if self.enter(Some(clock::now() + STRAGGLE_MAX)).is_err() {
+                std::process::abort(); // The kernel may still write: there is no safe way on.
+            }
+            let before = self.in_flight;
+            self.collect(&mut done);
+            if self.in_flight == before {
+                let any = CancelBuilder::any().all();
+                let _ = self.ring.submitter().register_sync_cancel(None, any);
+            }
+        }
+        done
+    }
+
     fn enter(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let ready = !self.ring.completion().is_empty();
         if ready && self.ring.submission().is_empty() {
@@ -297,23 +319,7 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let mut done = Vec::new();
-        // One by one, each by its name: to cancel "any" makes the kernel search for each of them.
-        for key in 0..self.flying.len() {
-            [Side::Recv, Side::Send].into_iter().for_each(|side| self.cancel(Id { key, side }));
-        }
-        while self.in_flight > 0 {
-            if self.enter(Some(clock::now() + STRAGGLE_MAX)).is_err() {
-                std::process::abort(); // The kernel may still write: there is no safe way on.
-            }
-            let before = self.in_flight;
-            self.collect(&mut done);
-            done.clear();
-            if self.in_flight == before {
-                let any = CancelBuilder::any().all();
-                let _ = self.ring.submitter().register_sync_cancel(None, any);
-            }
-        }
+        drop(self.finish());
     }
 }
 

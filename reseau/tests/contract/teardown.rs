@@ -31,6 +31,10 @@ mod real {
         peers_write_into_a_dying_loop,
         the_kernel_has_let_go_when_a_loop_is_dropped,
         what_comes_after_the_end_of_a_loop_is_for_the_next,
+        bytes_that_a_loop_takes_at_its_end_are_for_the_next,
+        connections_that_a_loop_takes_at_its_end_are_for_the_next,
+        #[cfg(unix)]
+        descriptors_that_a_loop_takes_at_its_end_are_for_the_next,
     );
 }
 
@@ -155,6 +159,61 @@ fn what_comes_after_the_end_of_a_loop_is_for_the_next(kind: Kind) {
         });
         writer.join().unwrap();
     }
+}
+
+/// A receive that nobody has submitted yet reaches the kernel with its own cancel, and comes first.
+fn bytes_that_a_loop_takes_at_its_end_are_for_the_next(kind: Kind) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let lp = Loop::with(&config(kind)).unwrap();
+    let (stream, peer) = lp.block_on(async {
+        let mut stream = reseau::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut peer, b"hello").unwrap();
+        assert!(poll_once(stream.recv()).await.is_none());
+        (stream, peer)
+    });
+    drop(lp);
+    drop(peer);
+    let detached = now(stream.detach()).unwrap();
+    let got = run(kind, async move { drain(&mut detached.attach().unwrap()).await });
+    assert_eq!(got, b"hello");
+}
+
+fn connections_that_a_loop_takes_at_its_end_are_for_the_next(kind: Kind) {
+    let lp = Loop::with(&config(kind)).unwrap();
+    let (listener, addr, first) = lp.block_on(async {
+        let (listener, addr) = crate::stage::listen().await;
+        let first = std::net::TcpStream::connect(addr).unwrap();
+        assert!(poll_once(listener.accept()).await.is_none());
+        (listener, addr, first)
+    });
+    drop(lp);
+    let detached = now(listener.detach()).unwrap();
+    let _second = std::net::TcpStream::connect(addr).unwrap();
+    run(kind, async move {
+        let (_, peer) = detached.attach().unwrap().accept().await.unwrap();
+        assert_eq!(peer, first.local_addr().unwrap(), "who came first is accepted first");
+    });
+}
+
+/// Here the loop itself makes the call.
+#[cfg(unix)]
+fn descriptors_that_a_loop_takes_at_its_end_are_for_the_next(kind: Kind) {
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let lp = Loop::with(&config(kind)).unwrap();
+    let stream = lp.block_on(async {
+        let (mut a, mut b) = reseau::UnixStream::pair().unwrap();
+        a.send_fds(b"hello", &[std::os::fd::AsFd::as_fd(&null)]).await.unwrap();
+        assert!(poll_once(b.recv()).await.is_none());
+        b
+    });
+    drop(lp);
+    let detached = now(stream.detach()).unwrap();
+    run(kind, async move {
+        let mut buf = [0; 8];
+        let passed = detached.attach().unwrap().recv_fds(&mut buf, 8).await.unwrap();
+        assert_eq!((&buf[..passed.len], passed.fds.len()), (&b"hello"[..], 1));
+    });
 }
 
 /// The linger holds for the end of a loop too.
