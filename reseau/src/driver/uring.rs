@@ -213,6 +213,8 @@ impl Uring {
 
     fn collect(&mut self, done: &mut Vec<Completion>) {
         loop {
+            // What came while the last entry was looked at (see `push`) is older than the next.
+            done.append(&mut self.early);
             let Some(entry) = self.ring.completion().next() else { return };
             let (data, more) = (entry.user_data(), cqueue::more(entry.flags()));
             match data {
