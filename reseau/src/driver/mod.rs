@@ -206,10 +206,11 @@ impl Backend {
         }
     }
 
-    /// Whether the backend keeps blocks of its own that a receive could fill: where few bytes are
-    /// copied out of a block, it stays there and does not go home to the pool.
-    fn has_blocks(&self) -> bool {
-        each!(self, b => b.has_blocks())
+    /// Whether the backend keeps blocks of its own that a receive (of descriptors or not) could
+    /// fill: where few bytes are copied out of a block, it stays there and does not go home to the
+    /// pool.
+    fn has_blocks(&self, fds: bool) -> bool {
+        each!(self, b => b.has_blocks(fds))
     }
 
     fn wait(&mut self, deadline: Option<Instant>, done: &mut Vec<Completion>) -> io::Result<()> {

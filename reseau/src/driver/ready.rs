@@ -87,7 +87,7 @@ impl Ready {
         None
     }
 
-    pub(crate) fn has_blocks(&self) -> bool {
+    pub(crate) fn has_blocks(&self, _fds: bool) -> bool {
         self.supply.has_spare()
     }
 

@@ -67,7 +67,7 @@ impl Sim {
         None
     }
 
-    pub(crate) fn has_blocks(&self) -> bool {
+    pub(crate) fn has_blocks(&self, _fds: bool) -> bool {
         self.supply.has_spare()
     }
 

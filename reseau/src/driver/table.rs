@@ -378,12 +378,22 @@ impl Driver {
         listener.recv_lane().shed += shed;
     }
 
+    /// Asks again for the lanes that a block can be had for. The others are told when one is.
     fn rearm_starved(&mut self) {
-        if self.starved.is_empty() || !(self.backend.has_blocks() || self.pool.ready_or_starve()) {
+        if self.starved.is_empty() {
+            return;
+        }
+        let own = [false, true].map(|fds| self.backend.has_blocks(fds));
+        let pooled = own == [true; 2] || self.pool.ready_or_starve();
+        if own == [false; 2] && !pooled {
             return;
         }
         for key in std::mem::take(&mut self.starved) {
             let socket = self.table[key].clone();
+            if !pooled && !own[usize::from(socket.shape().passes)] {
+                self.starved.push_back(key);
+                continue;
+            }
             socket.recv_lane().state = State::Idle;
             self.settle(&socket, Side::Recv);
             self.after.sockets.push(socket); // It may have closed: perhaps the last reference.
@@ -525,3 +535,7 @@ fn no_descriptors(fault: Fault) -> bool {
 
 /// How many waiting connections are told at once that there is no descriptor for them.
 const SHED_MAX: u64 = 16;
+
+#[cfg(all(test, uring))]
+#[path = "table_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ struct Flights {
     /// Keeps the descriptor open as long as the kernel works on it.
     socket: Option<Arc<Socket>>,
     ops: [Option<Op>; 2],
-    /// What is asked again and again (`take_passed`) was cancelled, perhaps between two times.
+    /// What is asked again and again (`call`) was cancelled, perhaps between two times.
     cancelled: bool,
 }
 
@@ -79,7 +79,7 @@ impl Uring {
 
     pub(crate) fn submit(&mut self, id: Id, socket: &Arc<Socket>, op: Op) -> Option<Completion> {
         // A multishot receive on an empty ring of blocks would end at once, or worse.
-        if matches!(op, Op::Recv { fds: false, .. }) && self.blocks.lent() == 0 {
+        if matches!(op, Op::Recv { fds, .. } if !self.calls(fds)) && self.blocks.lent() == 0 {
             self.blocks.refill(&self.pool);
             if self.blocks.lent() == 0 {
                 self.early.push(Completion { id, event: Event::Starved, last: Some(op) });
@@ -96,7 +96,7 @@ impl Uring {
             }
             self.flying.resize_with(id.key + 1, Flights::default);
         }
-        let entry = entry(fd, &op).user_data(to_data(id));
+        let entry = self.entry(fd, &op).user_data(to_data(id));
         let flights = &mut self.flying[id.key];
         let place = &mut flights.ops[id.side as usize];
         assert!(place.is_none(), "one operation per lane");
@@ -108,8 +108,8 @@ impl Uring {
         None
     }
 
-    pub(crate) fn has_blocks(&self) -> bool {
-        self.blocks.lent() > 0
+    pub(crate) fn has_blocks(&self, fds: bool) -> bool {
+        if self.calls(fds) { self.supply.has_spare() } else { self.blocks.lent() > 0 }
     }
 
     pub(crate) fn cancel(&mut self, id: Id) {
@@ -227,8 +227,11 @@ impl Uring {
                 _ => {}
             }
             let id = from_data(data);
-            if entry.result() >= 0 && matches!(self.op(id), Op::Recv { fds: true, .. }) {
-                done.extend(self.take_passed(id));
+            if let &Op::Recv { multi, fds } = self.op(id)
+                && self.calls(fds)
+                && entry.result() >= 0
+            {
+                done.extend(self.call(id, &Op::Recv { multi, fds }));
                 continue;
             }
             let Some(event) = self.event(id, &entry) else { continue };
@@ -237,18 +240,16 @@ impl Uring {
         }
     }
 
-    /// A stream that may bring descriptors along has something: it is taken by a call, because
-    /// rings have no room for what comes beside the bytes, and asked again while that goes on.
-    fn take_passed(&mut self, id: Id) -> Option<Completion> {
+    /// A stream has something that is taken by a call, and asked again while that goes on.
+    fn call(&mut self, id: Id, op: &Op) -> Option<Completion> {
         let flights = &self.flying[id.key];
         let (socket, cancelled) = (flights.socket.clone()?, flights.cancelled);
-        let multi = matches!(self.op(id), Op::Recv { multi: true, .. });
-        let op = Op::Recv { multi, fds: true };
-        let event = attempt(socket.fd(), &op, &mut false, &mut self.supply);
-        let on = event.as_ref().is_none_or(|event| event.goes_on(&op));
+        let event = attempt(socket.fd(), op, &mut false, &mut self.supply);
+        let on = event.as_ref().is_none_or(|event| event.goes_on(op));
         if on && !cancelled {
             let fd = socket.fd().os().map_or(-1, AsRawFd::as_raw_fd);
-            self.push(&entry(fd, &op).user_data(to_data(id)));
+            let entry = self.entry(fd, op).user_data(to_data(id));
+            self.push(&entry);
             return event.map(|event| Completion { id, event, last: None });
         }
         let event = event.unwrap_or(Event::Cancelled);
@@ -313,6 +314,38 @@ impl Uring {
         over
     }
 
+    /// Whether a stream is received from by calls: rings have no room for descriptors that come
+    /// beside the bytes, and an only block that is lent would be nobody else's for ever.
+    fn calls(&self, fds: bool) -> bool {
+        fds || self.blocks_max == 1
+    }
+
+    /// The whole meaning of every operation: one submission entry.
+    fn entry(&self, fd: RawFd, op: &Op) -> squeue::Entry {
+        let fd = types::Fd(fd);
+        match op {
+            Op::Accept => opcode::AcceptMulti::new(fd).flags(ACCEPT_FLAGS).build(),
+            Op::Recv { fds, .. } if self.calls(*fds) => {
+                opcode::PollAdd::new(fd, libc::POLLIN as u32).build()
+            }
+            Op::Recv { multi: true, .. } => opcode::RecvMulti::new(fd, GROUP).build(),
+            Op::Recv { multi: false, .. } => opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+                .buf_group(GROUP)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT),
+            // The address is boxed, and the box stays in `flying`.
+            Op::Connect(to) => {
+                opcode::Connect::new(fd, to.raw.as_ptr().cast(), to.raw.len()).build()
+            }
+            Op::Send(chunk) => {
+                let len = u32::try_from(chunk.len()).unwrap_or(SEND_MAX);
+                opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
+            }
+            Op::Poll(Side::Recv) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+            Op::Poll(Side::Send) => opcode::PollAdd::new(fd, libc::POLLOUT as u32).build(),
+        }
+    }
+
     fn op(&self, id: Id) -> &Op {
         let op = self.flying[id.key].ops[id.side as usize].as_ref();
         op.expect("in flight until its last answer")
@@ -322,28 +355,6 @@ impl Uring {
 impl Drop for Uring {
     fn drop(&mut self) {
         drop(self.finish());
-    }
-}
-
-/// The whole meaning of every operation: one submission entry.
-fn entry(fd: RawFd, op: &Op) -> squeue::Entry {
-    let fd = types::Fd(fd);
-    match op {
-        Op::Accept => opcode::AcceptMulti::new(fd).flags(ACCEPT_FLAGS).build(),
-        Op::Recv { fds: true, .. } => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
-        Op::Recv { multi: true, .. } => opcode::RecvMulti::new(fd, GROUP).build(),
-        Op::Recv { multi: false, .. } => opcode::Recv::new(fd, std::ptr::null_mut(), 0)
-            .buf_group(GROUP)
-            .build()
-            .flags(squeue::Flags::BUFFER_SELECT),
-        // The address is boxed, and the box stays in `flying`.
-        Op::Connect(to) => opcode::Connect::new(fd, to.raw.as_ptr().cast(), to.raw.len()).build(),
-        Op::Send(chunk) => {
-            let len = u32::try_from(chunk.len()).unwrap_or(SEND_MAX);
-            opcode::Send::new(fd, chunk.as_ptr(), len).flags(SEND_FLAGS).build()
-        }
-        Op::Poll(Side::Recv) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
-        Op::Poll(Side::Send) => opcode::PollAdd::new(fd, libc::POLLOUT as u32).build(),
     }
 }
 

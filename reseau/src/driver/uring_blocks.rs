@@ -22,7 +22,7 @@ pub(super) struct Blocks {
     published: u16,
     lent: Vec<Option<Block>>,
     empty: Vec<u16>,
-    /// How many blocks to lend: grows when a burst finds too few.
+    /// How many blocks to lend, at most half of them: grows when a burst finds too few.
     target: usize,
 }
 
@@ -37,7 +37,7 @@ impl Blocks {
             published: 0,
             lent: (0..SLOTS).map(|_| None).collect(),
             empty: (0..SLOTS).rev().collect(),
-            target: (blocks_max / 2).clamp(1, TARGET_MIN),
+            target: (blocks_max / 2).min(TARGET_MIN),
         };
         let memory = memory as u64;
         // SAFETY: page-aligned, large enough, and freed only after the ring closed.
@@ -57,7 +57,7 @@ impl Blocks {
 
     /// A burst found no block: more are lent from now on.
     pub(super) fn grow(&mut self, blocks_max: usize) {
-        self.target = (self.target * 2).min(usize::from(SLOTS)).min((blocks_max / 2).max(1));
+        self.target = (self.target * 2).min(usize::from(SLOTS)).min(blocks_max / 2);
     }
 
     pub(super) fn lent(&self) -> usize {

@@ -1,10 +1,10 @@
 //! Descriptors that go along: each comes once, with its byte, or is closed; none is left over.
 use crate::alone::{alone, descriptors};
 use crate::on_kernels;
-use crate::stage::{WINDOW, config, pattern, poll_once, run, settle};
+use crate::stage::{BLOCK, WINDOW, config, pair, pattern, poll_once, run, settle, take};
 use reseau::net::{UnixDatagram, UnixSeqpacket};
 use reseau::packet::Passed;
-use reseau::{Kind, Loop, UnixStream, spawn};
+use reseau::{Config, Family, Kind, Loop, Stream, UnixStream, spawn};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,6 +23,7 @@ on_kernels!(
     the_first_read_of_an_accepted_stream_takes_them_too,
     buffered_readers_give_the_window_back,
     messages_bring_them_too,
+    one_block_serves_streams_of_both_kinds,
 );
 
 fn null() -> File {
@@ -372,6 +373,34 @@ fn messages_bring_them_too(kind: Kind) {
             check(b.recv_fds(&mut buf, 9).await.unwrap(), b"another", &buf, &mut []);
             drop(a);
             assert_eq!(b.recv_fds(&mut buf, 9).await.unwrap().len, 0);
+        }
+    });
+}
+
+/// Those that may bring descriptors and those that may not take turns with it.
+fn one_block_serves_streams_of_both_kinds(kind: Kind) {
+    async fn echo(stream: &mut Stream<impl Family>) {
+        while let Some(chunk) = stream.recv().await.unwrap() {
+            stream.send(chunk).await.unwrap();
+        }
+    }
+    let lp = Loop::with(&Config { blocks_max: 1, ..config(kind) }).unwrap();
+    lp.block_on(async {
+        let (mut tcp, mut tcp_end) = pair().await;
+        let (mut unix, mut unix_end) = UnixStream::pair().unwrap();
+        let echoes = [
+            spawn(async move { echo(&mut tcp_end).await }),
+            spawn(async move { echo(&mut unix_end).await }),
+        ];
+        for len in [4 * BLOCK, 10, BLOCK] {
+            unix.send(pattern(len)).await.unwrap();
+            tcp.send(pattern(len)).await.unwrap();
+            assert!(take(&mut unix, len).await == pattern(len));
+            assert!(take(&mut tcp, len).await == pattern(len));
+        }
+        drop((unix, tcp));
+        for echo in echoes {
+            echo.await.unwrap();
         }
     });
 }
