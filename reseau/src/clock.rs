@@ -33,6 +33,18 @@ pub(crate) fn real() -> Instant {
     Instant::now()
 }
 
+/// Lets others have the processor for a moment, in real time whatever this thread's world says.
+/// `round` counts the moments: the first ones are short.
+#[cfg(feature = "async")]
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn stand_aside(round: u32) {
+    if round < 100 {
+        std::thread::yield_now();
+    } else {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A point in time that is over, whatever clock one goes by: a deadline that means "do not wait",
 /// and that a driver knows without asking what time it is.
 #[cfg(feature = "async")]

@@ -256,6 +256,47 @@ fn simulated_sockets_may_be_dropped_outside() {
     drop(lp);
 }
 
+/// Who wakes a task from afar may be slow to bring it home: the end of its loop waits for that.
+#[test]
+fn a_task_on_its_way_home_goes_with_its_loop() {
+    struct Flag(Arc<AtomicBool>);
+    impl Drop for Flag {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let went = Arc::new(AtomicBool::new(false));
+    let flag = Flag(went.clone());
+    within(move || {
+        let lp = Loop::with(&Config { kind: Some(Kind::Ready), ..Config::default() }).unwrap();
+        let (tell, told) = mpsc::channel();
+        lp.block_on(async move {
+            let wait = async move {
+                let _flag = flag;
+                poll_fn(|cx| {
+                    let _ = tell.send(cx.waker().clone());
+                    Poll::<()>::Pending
+                })
+                .await;
+            };
+            spawn_local(wait).detach();
+            yield_now().await;
+        });
+        told.recv().unwrap().wake();
+        // Between the mark that it is woken and the inbox, as if who wakes it were held up there.
+        let mut posts = Vec::new();
+        lp.home.door().take(&mut posts);
+        let home = lp.home.clone();
+        let slow = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            posts.into_iter().filter_map(|post| home.post(post).err()).for_each(std::mem::forget);
+        });
+        drop(lp);
+        slow.join().unwrap();
+    });
+    assert!(went.load(Ordering::SeqCst), "the task outlives its loop");
+}
+
 /// A socket whose loop has ended can still leave it.
 #[test]
 fn leaving_a_loop_that_has_ended() {

@@ -268,6 +268,27 @@ impl Loop {
         Seated { _seat: seat, _current: task::Current::set(self.tasks.clone()), before }
     }
 
+    /// Drops every task. One that was woken from afar is nobody's until it has come in by the door,
+    /// and who woke it may still be on the way there. What else comes in is returned.
+    fn end_tasks(&self) -> Vec<Post> {
+        let (mut left, mut posts) = (Vec::new(), Vec::new());
+        for round in 0..ENDINGS_MAX {
+            self.home.door().take(&mut posts);
+            for post in posts.drain(..) {
+                match post {
+                    Post::Task(task) => self.tasks.push(task),
+                    post => left.push(post),
+                }
+            }
+            self.tasks.end();
+            if !self.tasks.are_living() {
+                break;
+            }
+            clock::stand_aside(round);
+        }
+        left
+    }
+
     /// Lets sockets whose users are gone send what was queued, for a while.
     fn drain(&self, limit: Instant) {
         let mut after = Aftermath::default();
@@ -289,14 +310,14 @@ impl Drop for Loop {
     /// then the word to everybody who still waits.
     fn drop(&mut self) {
         let seated = self.sit();
-        self.tasks.end();
-        let left = self.home.door().close();
+        let mut left = self.end_tasks();
+        left.append(&mut self.home.door().close());
         let mut alarms = Vec::new();
         for post in left {
             match post {
                 Post::Kick(socket) => self.driver().borrow_mut().answer(&socket),
                 Post::Alarm(alarm) => alarms.push(alarm),
-                Post::Task(task) => task::forget(task),
+                Post::Task(task) => drop(task),
                 Post::Call(_) | Post::Drain(_) | Post::Stop(_) => {}
             }
         }
@@ -384,6 +405,10 @@ impl Drop for Seated {
         clock::set_virtual(self.before);
     }
 }
+
+/// How often the end of a loop looks for tasks that are on their way home: some ten seconds. They
+/// take no time, but who brings one may have been stopped for good, as in the child of a fork.
+const ENDINGS_MAX: u32 = 10_000;
 
 #[cfg(test)]
 mod found;

@@ -121,7 +121,13 @@ impl Tasks {
         !self.ready.borrow().is_empty()
     }
 
-    /// Drops every task. What they spawn while they go is not started.
+    pub(super) fn are_living(&self) -> bool {
+        !self.living.borrow().is_empty()
+    }
+
+    /// Drops every task that is here. What they spawn while they go is not started.
+    ///
+    /// One that was woken elsewhere is here once it is [pushed](Self::push), and lives until then.
     pub(super) fn end(&self) {
         self.ended.set(true);
         loop {
@@ -185,14 +191,10 @@ fn schedule(task: Run) {
     // (A reference of our own: once it is posted, the task may be over before we are.)
     let home = task.metadata().clone();
     if let Err(Post::Task(task)) = home.post(Post::Task(task)) {
-        forget(task);
+        // Its loop has waited for it, and has ended without it in the end. What it holds is lost:
+        // it must not be dropped on a thread that is not its own.
+        std::mem::forget(task);
     }
-}
-
-/// A task of a loop that has ended holds nothing any more, and must not be dropped on a thread
-/// that is not its own.
-pub(super) fn forget(task: Run) {
-    std::mem::forget(task);
 }
 
 /// Runs user code on a shared loop: a panic (which has said its words) hurts nobody else.

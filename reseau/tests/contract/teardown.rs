@@ -5,10 +5,14 @@ use super::stage::{
     pattern, poll_once, run, settle, take,
 };
 use super::{everywhere, on_kernels};
-use reseau::{Config, Kind, Loop, Remote, spawn};
+use reseau::{Config, Kind, Loop, Remote, Task, spawn};
 use std::future::Future;
+use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 everywhere!(
     loop_dropped_in_flight,
@@ -21,6 +25,8 @@ everywhere!(
     plain "their peers are std's, or nobody's":
     queued_sends_arrive_after_their_loop,
     tasks_go_with_their_loop,
+    tasks_woken_from_outside_go_with_their_loop,
+    tasks_that_are_being_woken_go_with_their_loop,
 );
 
 mod real {
@@ -35,6 +41,7 @@ mod real {
         connections_that_a_loop_takes_at_its_end_are_for_the_next,
         #[cfg(unix)]
         descriptors_that_a_loop_takes_at_its_end_are_for_the_next,
+        sockets_of_tasks_woken_from_outside_are_closed,
     );
 }
 
@@ -417,6 +424,118 @@ fn tasks_go_with_their_loop(kind: Kind) {
     drop(lp);
     assert_eq!(count.get(), 3);
     assert!(now(task).unwrap_err().is_cancelled());
+}
+
+/// What a task holds.
+struct Flag(Arc<AtomicUsize>);
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A task that waits, and who wakes it.
+type Waiting = (oneshot::Sender<()>, Task<()>);
+
+/// Two tasks that wait for a word, each with something to hold. Inside a loop.
+async fn waiting(held: [impl Send + 'static; 2]) -> [Waiting; 2] {
+    let [one, two] = held;
+    let ((tell_one, told_one), (tell_two, told_two)) = (oneshot::channel(), oneshot::channel());
+    async fn wait(held: impl Send, told: oneshot::Receiver<()>) {
+        let _ = told.await;
+        drop(held);
+    }
+    let one = spawn(wait(one, told_one));
+    let two = reseau::spawn_local(wait(two, told_two));
+    reseau::yield_now().await;
+    [(tell_one, one), (tell_two, two)]
+}
+
+/// A way to wake a task while nobody runs its loop, and its handle if that is left.
+type Way = fn(Waiting) -> Option<Task<()>>;
+
+fn ways() -> [Way; 3] {
+    [
+        |(tell, task)| {
+            tell.send(()).unwrap();
+            Some(task)
+        },
+        |(tell, task)| {
+            std::thread::spawn(|| tell.send(()).unwrap()).join().unwrap();
+            Some(task)
+        },
+        |(_tell, task)| {
+            task.abort();
+            None
+        },
+    ]
+}
+
+/// Those lie in the inbox when the loop ends, and go all the same.
+fn tasks_woken_from_outside_go_with_their_loop(kind: Kind) {
+    for way in ways() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let lp = Loop::with(&config(kind)).unwrap();
+        let tasks = lp.block_on(waiting([Flag(dropped.clone()), Flag(dropped.clone())]));
+        let tasks = tasks.map(way);
+        drop(lp);
+        assert_eq!(dropped.load(Ordering::SeqCst), 2, "tasks outlive their loop");
+        for task in tasks.into_iter().flatten() {
+            assert!(now(task).unwrap_err().is_cancelled());
+        }
+    }
+}
+
+/// A stream each, and a listener whose last caller was never let in.
+fn sockets_of_tasks_woken_from_outside_are_closed(kind: Kind) {
+    for way in ways() {
+        let lp = Loop::with(&config(kind)).unwrap();
+        let (peers, waiting) = lp.block_on(async {
+            let (listener, addr) = listen().await;
+            let peers = [(); 3].map(|()| std::net::TcpStream::connect(addr).unwrap());
+            let (one, _) = listener.accept().await.unwrap();
+            let (two, _) = listener.accept().await.unwrap();
+            let waiting = waiting([(one, None), (two, Some(listener))]).await;
+            settle().await;
+            (peers, waiting)
+        });
+        let _tasks = waiting.map(way);
+        drop(lp);
+        for mut peer in peers {
+            peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let error = std::io::Read::read_to_end(&mut peer, &mut Vec::new()).err();
+            let kind = error.map_or(ConnectionReset, |error| error.kind());
+            assert!(matches!(kind, ConnectionReset | ConnectionAborted), "{kind}");
+        }
+    }
+}
+
+/// The loop ends while somebody is at it.
+fn tasks_that_are_being_woken_go_with_their_loop(kind: Kind) {
+    for _ in 0..20 {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let lp = Loop::with(&config(kind)).unwrap();
+        let mut tells = Vec::new();
+        lp.block_on(async {
+            for _ in 0..50 {
+                let both = waiting([Flag(dropped.clone()), Flag(dropped.clone())]).await;
+                tells.extend(both.map(|(tell, _)| tell));
+            }
+        });
+        let begun = Arc::new(Barrier::new(2));
+        let started = begun.clone();
+        let waker = std::thread::spawn(move || {
+            started.wait();
+            for tell in tells {
+                let _ = tell.send(());
+            }
+        });
+        begun.wait();
+        drop(lp);
+        assert_eq!(dropped.load(Ordering::SeqCst), 100, "tasks outlive their loop");
+        waker.join().unwrap();
+    }
 }
 
 fn panics_of_tasks_stay_theirs(kind: Kind) {
