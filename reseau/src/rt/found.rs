@@ -297,6 +297,48 @@ fn a_task_on_its_way_home_goes_with_its_loop() {
     assert!(went.load(Ordering::SeqCst), "the task outlives its loop");
 }
 
+/// The last to hold a group may be a task of it, which cannot wait for its own thread.
+#[test]
+fn a_group_may_be_ended_on_a_loop_of_its_own() {
+    let ways: [fn(Group) -> Option<Group>; 3] = [
+        |group| {
+            drop(group);
+            None
+        },
+        |group| {
+            group.stop(Duration::ZERO);
+            None
+        },
+        // The end of the loop drops the task, and with it the group.
+        |group| {
+            group.remotes()[0].stop(Duration::ZERO);
+            Some(group)
+        },
+    ];
+    for way in ways {
+        within(move || {
+            let config = Config { kind: Some(Kind::Ready), ..Config::default() };
+            let group = Group::new(2, &config).unwrap();
+            let remotes = group.remotes().to_vec();
+            let (tell, told) = mpsc::channel();
+            let end = move || async move {
+                let kept = way(group);
+                tell.send(()).unwrap();
+                if kept.is_some() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            remotes[0].spawn(end).unwrap();
+            told.recv().expect("the task panics");
+            for remote in remotes {
+                while remote.spawn(|| async {}).is_ok() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    }
+}
+
 /// A socket whose loop has ended can still leave it.
 #[test]
 fn leaving_a_loop_that_has_ended() {

@@ -60,13 +60,17 @@ impl Group {
 
     /// Ends the loops and waits for them. Their tasks are dropped; what those had queued may be
     /// sent for as long as `grace`.
+    ///
+    /// A task of the group may do this too: its own loop is not waited for, and ends when the task
+    /// lets it.
     pub fn stop(mut self, grace: Duration) {
         self.end(grace);
     }
 
     fn end(&mut self, grace: Duration) {
         self.remotes.iter().for_each(|remote| remote.stop(grace));
-        for thread in self.threads.drain(..) {
+        let here = std::thread::current().id();
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != here) {
             let _ = thread.join();
         }
     }
