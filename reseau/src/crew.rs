@@ -39,6 +39,18 @@ impl Crew {
         job: &mut Option<Job>,
         waker: &Waker,
     ) -> io::Result<bool> {
+        self.take_on_by(job, waker, |crew| {
+            let thread = std::thread::Builder::new().name(crew.name.into());
+            thread.spawn(move || crew.labour()).map(drop)
+        })
+    }
+
+    fn take_on_by(
+        self: &Arc<Self>,
+        job: &mut Option<Job>,
+        waker: &Waker,
+        start: impl FnOnce(Arc<Self>) -> io::Result<()>,
+    ) -> io::Result<bool> {
         let waker = waker.clone();
         let mut work = lock(&self.work);
         if work.queue.len() >= QUEUE_MAX {
@@ -53,11 +65,9 @@ impl Crew {
             return Ok(true);
         }
         work.threads += 1;
-        drop(work);
-        let thread = std::thread::Builder::new().name(self.name.into());
-        let crew = self.clone();
-        if let Err(error) = thread.spawn(move || crew.labour()) {
-            let mut work = lock(&self.work);
+        // Still locked, so that the last job is this one and nobody counts on a thread that never
+        // starts: two who fail at once would each take the other for a thread at work.
+        if let Err(error) = start(self.clone()) {
             work.threads -= 1;
             // With other threads at work the job waits for them; alone, it would wait for ever.
             if work.threads == 0 {
@@ -173,3 +183,49 @@ impl<T> Slot<T> {
 /// The most jobs that wait for a thread.
 const QUEUE_MAX: usize = 1024;
 const IDLE_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)] // The watchdog sleeps.
+    use super::*;
+
+    /// A second job may come while the first waits for its thread.
+    #[test]
+    fn two_jobs_without_a_thread_come_back() {
+        let test = std::thread::spawn(two_jobs);
+        for _ in 0..6000 {
+            if test.is_finished() {
+                return test.join().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it hangs");
+    }
+
+    fn two_jobs() {
+        let crew = Arc::new(Crew::new("none", 2));
+        let refused = || Err(io::Error::from(io::ErrorKind::OutOfMemory));
+        let job = |name: &Arc<()>| -> Option<Job> {
+            let name = name.clone();
+            Some(Box::new(move || drop(name)))
+        };
+        let (one, two) = (Arc::new(()), Arc::new(()));
+        let (mut first, mut second) = (job(&one), job(&two));
+        let mut come =
+            |crew: &Arc<Crew>| crew.take_on_by(&mut second, Waker::noop(), |_| refused());
+        let mut between = None;
+        let outcome = crew.take_on_by(&mut first, Waker::noop(), |crew| {
+            let free = crew.work.try_lock().is_ok();
+            between = free.then(|| come(&crew));
+            refused()
+        });
+        assert!(outcome.is_err(), "nobody is there to do the first job");
+        let outcome = between.unwrap_or_else(|| come(&crew));
+        assert!(outcome.is_err(), "nobody is there to do the second job");
+        drop(first);
+        assert_eq!(Arc::strong_count(&one), 1, "the first job is not the one that came back");
+        drop(second);
+        assert_eq!(Arc::strong_count(&two), 1, "the second job is still queued");
+        assert!(lock(&crew.work).queue.is_empty());
+    }
+}
