@@ -65,3 +65,23 @@ pub(crate) fn after(span: Duration) -> Instant {
     let now = now();
     now.checked_add(span).unwrap_or_else(|| now + Duration::from_secs(60 * 60 * 24 * 365 * 30))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::panic::resume_unwind;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::thread;
+    use std::time::Duration;
+
+    /// Runs `test` on a thread of its own: a hang becomes a failure.
+    pub(crate) fn watched<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = channel();
+        let running = thread::spawn(move || {
+            let _ = tell.send(test());
+        });
+        let end = told.recv_timeout(Duration::from_secs(60));
+        assert!(end.as_ref().err() != Some(&RecvTimeoutError::Timeout), "it hangs");
+        running.join().unwrap_or_else(|cause| resume_unwind(cause));
+        end.expect("it came to its end")
+    }
+}

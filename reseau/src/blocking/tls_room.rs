@@ -350,7 +350,7 @@ const READ_SIZE: usize = (16 << 10) + 256 + 5;
 mod tests {
     use super::super::TcpStream;
     use super::*;
-    use crate::tls::listening::tests::watched;
+    use crate::clock::tests::watched;
     use crate::tls::{Client, Identity, Roots};
 
     /// A room whose only guest is let in, has said hello, and is late.

@@ -1,8 +1,8 @@
 //! What blocks do for lanes that starve.
 use super::*;
+use crate::clock::tests::watched;
 use crate::driver::{Home, Kind, Post, Who, chunk, open};
 use crate::sys;
-use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 /// Takes in what was posted, and goes to the kernel and back without waiting for anything.
@@ -24,14 +24,7 @@ fn turn(driver: &mut Driver, home: &Home) {
 /// another block, not to ask again and again.
 #[test]
 fn who_is_served_by_calls_waits_for_what_a_call_can_fill() {
-    let (tell, told) = mpsc::channel();
-    let played = std::thread::spawn(move || {
-        starve();
-        let _ = tell.send(());
-    });
-    let hangs = told.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout);
-    assert!(!hangs, "it hangs");
-    played.join().unwrap();
+    watched(starve);
 }
 
 fn starve() {

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // Threads that sleep for a while, as users do.
 use super::*;
 use crate::addr::Addr;
+use crate::clock::tests::watched;
 use crate::driver::{Socket, Who, chunk, connection};
 use crate::pool::Chunk;
 use crate::sys::{Domain, Fd};
@@ -10,8 +11,6 @@ use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc;
-
-const LONG: Duration = Duration::from_secs(60);
 
 /// Whether there are rings here; where not, the test says that it is left out.
 fn rings() -> bool {
@@ -21,17 +20,6 @@ fn rings() -> bool {
         eprintln!("skipped: {report}");
     }
     usable
-}
-
-/// Runs `body` on a thread of its own: a hang is a failure.
-fn within<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    let thread = std::thread::spawn(move || tell.send(body()));
-    match told.recv_timeout(LONG) {
-        Ok(value) => value,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        Err(_) => std::panic::resume_unwind(thread.join().unwrap_err()),
-    }
 }
 
 fn listen(home: &Arc<Home>) -> (Arc<Socket>, Addr) {
@@ -64,7 +52,7 @@ async fn send(socket: &Arc<Socket>, chunk: Chunk) -> io::Result<()> {
 
 /// A socket that is dropped when quiet is closed at once, not when the loop happens to wake.
 fn closes_at_once(kind: Kind) {
-    within(move || {
+    watched(move || {
         let lp = Loop::with(&Config { kind: Some(kind), ..Config::default() }).unwrap();
         lp.block_on(async {
             let home = Remote::current().unwrap().home().clone();
@@ -100,7 +88,7 @@ fn closes_at_once_ready() {
 
 /// A block that a finished send gives back does not lie about while a lane starves.
 fn echo_with_one_block(kind: Kind) {
-    within(move || {
+    watched(move || {
         let config =
             Config { kind: Some(kind), blocks_max: 1, block_size: 1024, ..Config::default() };
         let lp = Loop::with(&config).unwrap();
@@ -149,7 +137,7 @@ fn sent_chunks_are_dropped(kind: Kind) {
             let _ = self.0.send(());
         }
     }
-    within(move || {
+    watched(move || {
         let lp = Loop::with(&Config { kind: Some(kind), ..Config::default() }).unwrap();
         lp.block_on(async {
             let home = Remote::current().unwrap().home().clone();
@@ -181,7 +169,7 @@ fn sent_chunks_are_dropped_ready() {
 /// A receive that the poller refuses fails the receive lane, and leaves the other alone.
 #[test]
 fn a_refused_registration_is_told_to_its_lane() {
-    within(|| {
+    watched(|| {
         let lp = Loop::with(&Config { kind: Some(Kind::Ready), ..Config::default() }).unwrap();
         lp.block_on(async {
             let home = Remote::current().unwrap().home().clone();
@@ -200,7 +188,7 @@ fn blocks_in_the_ring_end_a_famine() {
     if !rings() {
         return;
     }
-    within(|| {
+    watched(|| {
         let config = Config {
             kind: Some(Kind::Uring),
             blocks_max: 4,
@@ -267,7 +255,7 @@ fn a_task_on_its_way_home_goes_with_its_loop() {
     }
     let went = Arc::new(AtomicBool::new(false));
     let flag = Flag(went.clone());
-    within(move || {
+    watched(move || {
         let lp = Loop::with(&Config { kind: Some(Kind::Ready), ..Config::default() }).unwrap();
         let (tell, told) = mpsc::channel();
         lp.block_on(async move {
@@ -316,7 +304,7 @@ fn a_group_may_be_ended_on_a_loop_of_its_own() {
         },
     ];
     for way in ways {
-        within(move || {
+        watched(move || {
             let config = Config { kind: Some(Kind::Ready), ..Config::default() };
             let group = Group::new(2, &config).unwrap();
             let remotes = group.remotes().to_vec();
@@ -348,7 +336,7 @@ fn leaving_a_loop_that_has_ended() {
         Socket::stream(home.open(Domain::IPV4).unwrap(), home)
     });
     drop(lp);
-    within(move || {
+    watched(move || {
         let other = Loop::new().unwrap();
         other.block_on(async {
             assert!(recv(&socket).await.is_err());
@@ -371,7 +359,7 @@ fn panicking_owner(kind: Kind) {
             panic!("a bomb");
         }
     }
-    within(move || {
+    watched(move || {
         let group = Group::new(1, &Config { kind: Some(kind), ..Config::default() }).unwrap();
         let home = group.remotes()[0].home().clone();
         let (a, mut b) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -410,7 +398,7 @@ fn panicking_owner_ready() {
 /// A loop that ends sends what is queued; whatever other threads do meanwhile with its sockets,
 /// everybody is told in the end.
 fn kicks_while_a_loop_drains(kind: Kind) {
-    within(move || {
+    watched(move || {
         let group = Group::new(1, &Config { kind: Some(kind), ..Config::default() }).unwrap();
         let home = group.remotes()[0].home().clone();
         let pair = || {
@@ -470,7 +458,7 @@ fn kicks_while_a_loop_drains_ready() {
 /// What a direct send hears from the kernel, which says it once, is what the next call hears.
 #[test]
 fn a_direct_send_keeps_its_error() {
-    within(|| {
+    watched(|| {
         let config = Config { kind: Some(Kind::Ready), ..Config::default() };
         let group = Group::new(1, &config).unwrap();
         let home = group.remotes()[0].home().clone();

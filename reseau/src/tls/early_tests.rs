@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rustls::sign::SingleCertAndKey;
 use rustls::{Connection, ServerConfig};
 
-use super::tests::{authority, watched};
+use super::tests::authority;
 use super::{Engine, Plain};
+use crate::clock::tests::watched;
 use crate::tls::chance::{Chance, calendar, provider};
 use crate::tls::{Client, Identity, Server, Side};
 

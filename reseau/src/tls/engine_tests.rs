@@ -1,11 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
-use std::thread;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::tests::watched;
 use crate::tls::{Client, Identity, Roots, Server, Side, Version};
 
 /// An authority of its own, and an identity for `localhost` that it issued.
@@ -84,17 +82,6 @@ pub(in crate::tls) fn settle(a: &mut Engine, b: &mut Engine) -> Result<(), Broke
 /// Changes its keys, and asks the other side to change its own.
 pub(in crate::tls) fn ask_for_keys(engine: &mut Engine) {
     engine.connection.refresh_traffic_keys().unwrap();
-}
-
-pub(in crate::tls) fn watched(test: impl FnOnce() + Send + 'static) {
-    let (done, finished) = channel();
-    let running = thread::spawn(move || {
-        test();
-        let _ = done.send(());
-    });
-    let hangs = finished.recv_timeout(Duration::from_secs(60));
-    assert!(hangs != Err(std::sync::mpsc::RecvTimeoutError::Timeout), "it hangs");
-    running.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
 }
 
 #[test]

@@ -349,7 +349,8 @@ const TICKETS_MAX: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::engine::tests::{ask_for_keys, authority, engines, settle, watched};
+    use crate::clock::tests::watched;
+    use crate::tls::engine::tests::{ask_for_keys, authority, engines, settle};
     use crate::tls::{Client, Server};
     use crate::{Config, Inet, Kind, Loop, TcpListener, TcpStream};
     use std::time::Duration;

@@ -185,19 +185,6 @@ impl fmt::Debug for Failures {
 pub(crate) mod tests {
     use super::*;
     use std::net::SocketAddr;
-    use std::sync::mpsc::{RecvTimeoutError, channel};
-
-    /// Runs `test` on a thread of its own: a hang becomes a failure.
-    pub(crate) fn watched(test: impl FnOnce() + Send + 'static) {
-        let (done, finished) = channel();
-        let running = std::thread::spawn(move || {
-            test();
-            let _ = done.send(());
-        });
-        let hangs = finished.recv_timeout(Duration::from_secs(60));
-        assert!(hangs != Err(RecvTimeoutError::Timeout), "it hangs");
-        running.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
-    }
 
     #[test]
     fn only_so_many_are_remembered_and_all_are_counted() {

@@ -447,8 +447,8 @@ const TURN: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::tests::watched;
     use crate::tls::Identity;
-    use crate::tls::listening::tests::watched;
     use crate::{Inet, TcpListener, TcpStream};
 
     /// Whoever is called for while somebody looks after it is looked after once more.

@@ -147,7 +147,8 @@ mod tests {
     /// Connections that begin at the same time take up the same session of 1.2.
     #[test]
     fn a_session_of_1_2_is_good_for_many() {
-        use crate::tls::engine::tests::{authority, engines, settle, watched};
+        use crate::clock::tests::watched;
+        use crate::tls::engine::tests::{authority, engines, settle};
         use crate::tls::{Client, Server, Version};
         watched(|| {
             let (roots, identity) = authority();
@@ -166,7 +167,7 @@ mod tests {
     /// However many a server sends, so many are kept; each is good for one connection.
     #[test]
     fn the_tickets_of_a_server_are_bounded() {
-        use crate::tls::engine::tests::watched;
+        use crate::clock::tests::watched;
         use rustls::client::Resumption;
         use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
         use rustls::{

@@ -135,7 +135,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::listening::tests::watched;
+    use crate::clock::tests::watched;
     use std::sync::mpsc;
     use std::thread;
 
